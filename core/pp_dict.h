@@ -1,0 +1,89 @@
+/*
+ * pp_dict.h
+ *		The dictionary of one service and day: strings, functions, mappings,
+ *		locations, call-tree nodes and stacks, as append-only chunks.
+ *
+ * Every kind of entry has dense 32-bit ids in order of arrival, from 0; entry
+ * 0 of strings is "", node 0 is the root of all stacks.  A node is (parent node,
+ * location); a stack is its leaf node.  A chunk says for each kind where its ids
+ * start and how many follow, so that chunks can be checked for gaps and overlaps.
+ *
+ * Reading builds arrays only.  Writing adds a hash of the whole stack (64 bits,
+ * seeded) beside a 32-bit check, so that a known stack costs one look-up;
+ * the tree is walked only for a new one.
+ */
+#ifndef PP_DICT_H
+#define PP_DICT_H
+
+#include "core/pp_profile.h"
+#include "core/pp_samples.h"
+#include "core/pp_tree.h"
+
+#define PP_CHUNK_VERSION 1
+
+typedef enum PpDictKind
+{
+	PP_DICT_STRINGS,
+	PP_DICT_FUNCTIONS,
+	PP_DICT_MAPPINGS,
+	PP_DICT_LOCATIONS,
+	PP_DICT_NODES,
+	PP_DICT_STACKS,
+	PP_DICT_KINDS
+} PpDictKind;
+
+typedef struct PpChunkHeader
+{
+	uint32_t version;
+	uint32_t first[PP_DICT_KINDS]; /* id of the first entry of each kind */
+	uint32_t count[PP_DICT_KINDS];
+} PpChunkHeader;
+
+typedef struct PpDict PpDict;
+
+/* An empty dictionary.  A writer also keeps the hashes; seed is kept secret. */
+extern PpDict *pp_dict_new(const PpAlloc *alloc, bool writer, uint64_t seed);
+extern void pp_dict_free(PpDict *dict);
+extern size_t pp_dict_memory(const PpDict *dict);
+extern uint32_t pp_dict_count(const PpDict *dict, PpDictKind kind);
+
+extern PpCode pp_chunk_header(
+	const uint8_t *data, size_t len, PpChunkHeader *header, PpError *err);
+
+/* Append a chunk; PP_EMALFORMED if it does not start where the dictionary ends. */
+extern PpCode pp_dict_load(PpDict *dict, const uint8_t *data, size_t len, PpError *err);
+
+/*
+ * Find or add the stack of every sample of a profile.  stacks[i] is the id for
+ * sample i.  What is new waits in the dictionary until pp_dict_chunk.
+ * Addresses, start, limit and offset are stored as 0 where the mapping of a
+ * location says that it has functions (the names are final then).
+ */
+extern PpCode pp_dict_intern(PpDict *dict, const PpProfile *profile, uint32_t *stacks, PpError *err);
+
+/* Bytes of what came since the last chunk (len 0 if nothing did), from alloc. */
+extern PpCode pp_dict_chunk(
+	PpDict *dict, const PpAlloc *alloc, uint8_t **out, size_t *out_len, PpError *err);
+/* Forget what came since the last chunk (the transaction was rolled back). */
+extern void pp_dict_forget(PpDict *dict);
+
+/* Line-level samples of a part as a profile with one sample type, for the cast to profile. */
+extern PpCode pp_dict_resolve(const PpDict *dict,
+							  const PpSamplesPart *part,
+							  PpBytes type,
+							  PpBytes unit,
+							  PpArena *arena,
+							  PpProfile **profile,
+							  PpError *err);
+
+/*
+ * Add a part to a tree by function names: an array scatter over the
+ * function-level nodes that loading built (inlined frames included).
+ */
+extern PpCode pp_dict_scatter(
+	const PpDict *dict, const PpSamplesPart *part, PpTree *tree, PpError *err);
+
+/* Everything a chunk refers to exists and no id is defined twice; for pprof.check(). */
+extern PpCode pp_dict_verify(const PpDict *dict, PpError *err);
+
+#endif

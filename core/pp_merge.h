@@ -1,0 +1,84 @@
+/*
+ * pp_merge.h
+ *		Sums and differences of profiles.
+ */
+#ifndef PP_MERGE_H
+#define PP_MERGE_H
+
+#include "core/pp_profile.h"
+
+typedef enum PpMergeMode
+{
+	/*
+	 * As the pprof tool merges files in order: the first profile wins in header
+	 * fields, samples in order of first appearance.
+	 */
+	PP_MERGE_ORDERED,
+	/*
+	 * Commutative and associative in content, for aggregates: time is the least
+	 * non-zero one, duration the (saturating) sum, period the greatest, comments
+	 * the sorted union, other header strings the first non-empty by bytes,
+	 * mapping flags and-ed; samples and tables come out in canonical order, so
+	 * that equal content gives equal bytes.
+	 */
+	PP_MERGE_CANONICAL
+} PpMergeMode;
+
+typedef struct PpMerge PpMerge;
+
+/* Everything a PpMerge holds comes from alloc; NULL without memory. */
+extern PpMerge *pp_merge_new(const PpAlloc *alloc, PpMergeMode mode);
+extern void pp_merge_free(PpMerge *merge);
+extern size_t pp_merge_memory(const PpMerge *merge); /* bytes held */
+extern int64_t pp_merge_count(const PpMerge *merge); /* profiles added */
+
+/*
+ * Add a profile; it may be freed afterwards.  PP_EINCOMPATIBLE when sample
+ * types or period types differ, PP_EOVERFLOW when a sum leaves int64 (the state
+ * is then unusable).
+ */
+extern PpCode pp_merge_add(PpMerge *merge, const PpProfile *profile, PpError *err);
+
+/* The merged profile, in an arena of the caller; the state can go on. */
+extern PpCode pp_merge_finish(PpMerge *merge, PpArena *arena, PpProfile **profile, PpError *err);
+
+/* Copy with every value multiplied by -1 (PP_EOVERFLOW for the least int64). */
+extern PpCode pp_profile_negate(const PpProfile *p, PpArena *arena, PpProfile **out, PpError *err);
+
+/* Copy in which every sample has the text label key=value, replacing any of that key. */
+extern PpCode pp_profile_set_label(const PpProfile *p,
+								   PpBytes key,
+								   PpBytes value,
+								   PpArena *arena,
+								   PpProfile **out,
+								   PpError *err);
+
+/*
+ * What the pprof tool does before merging several files: keep the sample types
+ * that all have (by name), bring units together.  profiles[] is replaced by
+ * copies in the arena where something had to change.
+ */
+extern PpCode pp_profiles_unify(PpProfile **profiles, size_t n, PpArena *arena, PpError *err);
+
+/* unify, then merge in order; n = 1 gives the profile itself, unmerged, as the tool does */
+extern PpCode pp_profiles_merge(PpProfile **profiles,
+								size_t n,
+								PpArena *arena,
+								PpProfile **out,
+								PpError *err);
+
+/*
+ * Difference that keeps both sides (pprof -diff_base): base samples get the
+ * label pprof::base=true and negated values, then both are merged.
+ */
+extern PpCode pp_profile_diff(const PpProfile *p,
+							  const PpProfile *base,
+							  PpMergeMode mode,
+							  PpArena *arena,
+							  PpProfile **out,
+							  PpError *err);
+
+/* Merge of one: drops zero samples and unused entries, joins equal samples, renumbers. */
+extern PpCode pp_profile_compact(const PpProfile *p, PpArena *arena, PpProfile **out, PpError *err);
+
+#endif

@@ -1,0 +1,18 @@
+/*
+ * guc.h
+ *		Settings of the extension; guc.c documents each.
+ */
+#ifndef PPROF_GUC_H
+#define PPROF_GUC_H
+
+#include "core/pp_labels.h"
+#include "core/pp_limits.h"
+
+extern char *pprof_tenant;
+
+extern void pprof_define_gucs(void);
+
+/* The limits for input from outside, from the settings. */
+extern void pprof_input_limits(PpLimits *limits);
+
+#endif
