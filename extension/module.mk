@@ -9,14 +9,22 @@ DATA       = $(wildcard sql/updates/*.sql)
 DATA_built = sql/pprof--$(EXTVERSION).sql
 SQL_PARTS  = $(sort $(wildcard sql/[0-9][0-9]_*.sql))
 
-PG_CPPFLAGS  = -I. -Iextension
-SHLIB_LINK   = build/libpprof_core.a -ldeflate -Wl,--version-script=extension/exports.map
-EXTRA_CLEAN  = $(DATA_built)
+PG_CPPFLAGS  = -I. -Iextension -DPGPPROF_VERSION='"$(EXTVERSION)"' -MMD -MP
+PG_CFLAGS    = $(WERROR_FLAG)
+SHLIB_LINK   = $(CORE_LIB) -ldeflate -Wl,--version-script=extension/exports.map
+
+# Bitcode for the JIT needs clang of the server's version and gains nothing here.
+override with_llvm = no
 
 PGXS := $(shell $(PG_CONFIG) --pgxs)
+ifeq ($(PGXS),)
+$(error $(PG_CONFIG) not found: `make deps` installs what building needs)
+endif
 include $(PGXS)
 
-pprof.so: build/libpprof_core.a
+pprof.so: $(CORE_LIB) extension/exports.map
 
 $(DATA_built): $(SQL_PARTS) extension/pprof.control
 	cat $(SQL_PARTS) > $@
+
+-include $(OBJS:.o=.d)

@@ -1,0 +1,237 @@
+#!/usr/bin/env bash
+# Run suites of tests and count them:
+#
+#     scripts/test.sh all                        every suite (what `make test` runs)
+#     scripts/test.sh unit sql isolation         some suites (what `make check` runs)
+#     scripts/test.sh tap tests/t/020_*.pl       some files of one suite
+#
+# Actual output of SQL and isolation tests is in build/results/<suite>/; after
+# a look at it, that is the file for tests/expected/.
+#
+# Servers get a stage and clusters of their own in a folder under TMPDIR that
+# is removed when all passed.  The last line is `N passed, N failed`; the exit
+# status is 0 only when nothing failed and something ran.
+set -euo pipefail
+# shellcheck source=scripts/lib.sh
+source "$(dirname "$0")/lib.sh"
+cd "$TOP"
+
+readonly ALL_SUITES=(unit sql isolation tap fuzz)
+passed=0
+failed=0
+work=
+
+# Count a suite's results and say so: $1 name, $2 passed, $3 failed, $4 what else to say.
+report()
+{
+	passed=$((passed + $2))
+	failed=$((failed + $3))
+	printf '%-10s %4d passed, %d failed%s (%d s)\n' "$1:" "$2" "$3" "${4:-}" $((SECONDS - suite_start))
+}
+
+# Print the log of something that failed, bounded.
+show_failure()
+{
+	printf -- '--- %s failed; the end of its output:\n' "$1"
+	tail -n "${SHOW_LINES:-60}" "$2" | sed 's/^/    /'
+}
+
+# A folder the server's user owns, with the stage and a copy of the tests: the
+# clone itself may be where that user cannot go.
+prepare_work()
+{
+	[ -z "$work" ] || return 0
+	find_postgres
+	work=$(mktemp -d "${TMPDIR:-/tmp}/pgpprof-test.XXXXXX")
+	make_stage "$work/stage"
+	cp -R tests "$work/tests"
+	mkdir "$work/out"
+	{
+		stage_conf "$work/stage"
+		echo "fsync = off"
+		echo "max_worker_processes = 16"
+	} >"$work/stage.conf"
+	sed "\$ashared_preload_libraries = 'pprof'" "$work/stage.conf" >"$work/regress.conf"
+	if [ "$(id -u)" -eq 0 ]; then
+		chown -R "$SERVER_USER" "$work"
+	fi
+	chmod 755 "$work"
+	export PGPPROF_STAGE=$work/stage PGPPROF_STAGE_CONF=$work/stage.conf
+	export PGPPROF_BINDIR=$work/stage$PG_BINDIR PGPPROF_DATA=$work/tests/data
+}
+
+cleanup()
+{
+	[ -n "$work" ] || return 0
+	if [ "$failed" -eq 0 ] && [ "${KEEP:-0}" = 0 ]; then
+		rm -rf "$work"
+	else
+		say "logs and results are in $work"
+	fi
+}
+trap cleanup EXIT
+
+# Results of a TAP stream $1: sets ok, not_ok.  Subtests are indented, so only
+# the top level counts; $2 is the exit status of its program.
+count_tap()
+{
+	ok=$(grep -c '^ok ' "$1" || true)
+	local skipped
+	skipped=$(grep -ciE '^ok .*# skip' "$1" || true)
+	not_ok=$(grep -c '^not ok ' "$1" || true)
+	ok=$((ok - skipped))
+	# A program that died, or tested nothing, is one failure.
+	if [ "$not_ok" -eq 0 ] && { [ "$2" -ne 0 ] || [ $((ok + skipped)) -eq 0 ]; }; then
+		not_ok=1
+	fi
+}
+
+# -- suites -----------------------------------------------------------------
+
+suite_unit()
+{
+	local dir=${UNIT_BUILD:-build}/unit log ok not_ok status test good=0 bad=0
+	mkdir -p build/log
+	for test in tests/unit/test_*.c; do
+		[ -e "$test" ] || continue
+		test=$(basename "$test" .c)
+		log=build/log/$test.log
+		status=0
+		# shellcheck disable=SC2086 # the wrapper is a command with arguments
+		CMOCKA_MESSAGE_OUTPUT=TAP ${UNIT_WRAPPER:-} "$dir/$test" >"$log" 2>&1 || status=$?
+		count_tap "$log" "$status"
+		good=$((good + ok))
+		bad=$((bad + not_ok))
+		[ "$not_ok" -eq 0 ] || show_failure "$test (exit status $status)" "$log"
+	done
+	report unit "$good" "$bad"
+}
+
+# pg_regress and its isolation sister: $1 suite, $2 program, rest: tests.
+run_regress()
+{
+	local suite=$1 program=$2 out test good bad status=0
+	shift 2
+	prepare_work
+	out=$work/out/$suite
+	# A test without expected output differs in every line; it does not stop the others.
+	for test in "$@"; do
+		[ -e "$work/tests/expected/$test.out" ] || : >"$work/tests/expected/$test.out"
+	done
+	mkdir -p "$out"
+	[ "$(id -u)" -ne 0 ] || chown "$SERVER_USER" "$out"
+	(cd "$work" && as_server "$PG_PGXS/$program" \
+		--inputdir="$work/tests" --outputdir="$out" --bindir="$PG_BINDIR" \
+		--dlpath="$work/stage$PG_PKGLIBDIR" --temp-instance="$out/cluster" \
+		--temp-config="$work/regress.conf" --encoding=UTF8 --no-locale \
+		--load-extension=pprof "$@") >"$out/log.txt" 2>&1 || status=$?
+	# `test x ... ok` up to PostgreSQL 15, TAP from 16 on.
+	good=$(grep -cE '^(test +[^ ]+ +\.\.\. ok|ok [0-9])' "$out/log.txt" || true)
+	bad=$(grep -cE '^(test +[^ ]+ +\.\.\. FAILED|not ok [0-9])' "$out/log.txt" || true)
+	[ "$status" -eq 0 ] || [ "$bad" -gt 0 ] || bad=1
+	rm -rf "build/results/$suite"
+	mkdir -p build/results
+	cp -R "$out/results" "build/results/$suite"
+	if [ "$bad" -gt 0 ]; then
+		show_failure "$suite" "$out/log.txt"
+		[ ! -s "$out/regression.diffs" ] || SHOW_LINES=300 show_failure "$suite (differences)" "$out/regression.diffs"
+		[ ! -s "$out/log/postmaster.log" ] || show_failure "$suite (server log)" "$out/log/postmaster.log"
+	fi
+	report "$suite" "$good" "$bad"
+}
+
+# Names of the tests $2... or of all files tests/$1.
+names_of()
+{
+	local pattern=$1 file
+	shift
+	[ $# -gt 0 ] || set -- $pattern
+	for file in "$@"; do
+		[ ! -e "$file" ] || basename "${file%.*}"
+	done
+}
+
+suite_sql()
+{
+	local tests
+	mapfile -t tests < <(names_of 'tests/sql/*.sql' "$@")
+	[ "${#tests[@]}" -eq 0 ] || run_regress sql src/test/regress/pg_regress "${tests[@]}"
+}
+
+suite_isolation()
+{
+	local tests
+	mapfile -t tests < <(names_of 'tests/specs/*.spec' "$@")
+	[ "${#tests[@]}" -eq 0 ] || run_regress isolation src/test/isolation/pg_isolation_regress "${tests[@]}"
+}
+
+suite_tap()
+{
+	local file log ok not_ok status good=0 bad=0
+	[ $# -gt 0 ] || set -- tests/t/*.pl
+	[ -e "$1" ] || return 0
+	prepare_work
+	for file in "$@"; do
+		file=$(basename "$file")
+		log=$work/out/$file.log
+		status=0
+		as_server mkdir -p "$work/out/${file%.pl}"
+		(cd "$work" && as_server env PATH="$PG_BINDIR:$PATH" \
+			PG_REGRESS="$PG_PGXS/src/test/regress/pg_regress" \
+			TESTDIR="$work/out/${file%.pl}" TESTDATADIR="$work/out/${file%.pl}/tmp_check" \
+			PERL5LIB="$PG_PGXS/src/test/perl:$work/tests/t/lib" \
+			perl "tests/t/$file") >"$log" 2>&1 || status=$?
+		count_tap "$log" "$status"
+		good=$((good + ok))
+		bad=$((bad + not_ok))
+		printf '  %-44s %4d passed, %d failed\n' "$file" "$ok" "$not_ok"
+		[ "$not_ok" -eq 0 ] || show_failure "$file (exit status $status)" "$log"
+	done
+	report tap "$good" "$bad"
+}
+
+suite_fuzz()
+{
+	local target name corpus log good=0 bad=0
+	mkdir -p build/log
+	for target in tests/fuzz/fuzz_*.c; do
+		[ -e "$target" ] || continue
+		name=$(basename "$target" .c)
+		# New inputs go into build/, so that the corpus in git stays as it is.
+		corpus=build/corpus/$name
+		log=build/log/$name.log
+		mkdir -p "$corpus" "build/crashes"
+		if build/fuzzing/fuzz/"$name" -max_total_time="${FUZZ_TIME:-10}" -timeout=20 -rss_limit_mb=2048 \
+			-artifact_prefix="build/crashes/$name-" "$corpus" \
+			$(find "tests/fuzz/corpus/$name" "tests/fuzz/corpus/${name#fuzz_}" -maxdepth 0 -type d 2>/dev/null) \
+			>"$log" 2>&1; then
+			good=$((good + 1))
+		else
+			bad=$((bad + 1))
+			show_failure "$name" "$log"
+		fi
+	done
+	report fuzz "$good" "$bad"
+}
+
+main()
+{
+	local suite suite_start suites=()
+	while [ $# -gt 0 ] && declare -F "suite_$1" >/dev/null; do
+		suites+=("$1")
+		shift
+	done
+	if [ "${1:-}" = all ]; then
+		suites=("${ALL_SUITES[@]}")
+		shift
+	fi
+	[ "${#suites[@]}" -gt 0 ] || die "usage: test.sh all | suite... [file...]; suites: ${ALL_SUITES[*]}"
+	for suite in "${suites[@]}"; do
+		suite_start=$SECONDS
+		"suite_$suite" "$@"
+	done
+	printf '%d passed, %d failed\n' "$passed" "$failed"
+	[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
+}
+
+main "$@"
