@@ -1,0 +1,35 @@
+/*
+ * pp_tree_impl.h
+ *		The inside of PpTree, for pp_tree.c (building) and pp_flame.c (reading).
+ */
+#ifndef PP_TREE_IMPL_H
+#define PP_TREE_IMPL_H
+
+#include "core/pp_names.h"
+#include "core/pp_tree.h"
+
+/* How many nodes are handled between two looks at poll(). */
+#define PP_TREE_POLL_EVERY 65536
+
+struct PpTree
+{
+	const PpAlloc *alloc;
+	PpFlameRules rules;
+
+	/* nodes in order of arrival: parent[i] < i; node 0 is the root, without a name */
+	uint32_t n, cap;
+	uint32_t *parent;
+	uint32_t *name; /* in names */
+	int64_t *self;
+
+	PpNames names;
+
+	/*
+	 * (parent, name) -> node, or 0.  Built when a node must be found for the
+	 * first time: a tree that is filled once by pp_tree_add_nodes never needs it.
+	 */
+	uint32_t *slots;
+	size_t nslots; /* a power of two, or 0 */
+};
+
+#endif
