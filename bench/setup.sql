@@ -1,0 +1,60 @@
+-- setup.sql
+--     A schema of its own for the benchmarks: bodies to ingest, and procedures
+--     that measure inside the server.
+CREATE EXTENSION IF NOT EXISTS pprof;
+DROP SCHEMA IF EXISTS bench CASCADE;
+CREATE SCHEMA bench;
+
+CREATE UNLOGGED TABLE bench.bodies (
+    service int NOT NULL,
+    pod     int NOT NULL,
+    seq     int NOT NULL,
+    at      timestamptz NOT NULL,
+    body    bytea NOT NULL
+);
+ALTER TABLE bench.bodies ALTER body SET STORAGE EXTERNAL;
+
+CREATE FUNCTION bench.labels(service int, pod int) RETURNS jsonb IMMUTABLE LANGUAGE sql AS $$
+    SELECT pg_catalog.jsonb_build_object(
+        '__name__', 'process_cpu',
+        'service_name', 'bench-' || service,
+        'pod', 'bench-' || service || '-' || pod,
+        'namespace', 'bench',
+        'instance', '10.0.' || service || '.' || pod || ':6060')
+$$;
+
+-- Store every body, `batch` in a transaction, as pushes arrive: in time order.
+CREATE PROCEDURE bench.ingest_all(batch int DEFAULT 1) LANGUAGE plpgsql AS $$
+DECLARE
+    r record;
+    n int := 0;
+    failed text;
+BEGIN
+    FOR r IN SELECT service, pod, body FROM bench.bodies ORDER BY at, service, pod LOOP
+        SELECT p.message INTO failed
+          FROM pprof.push(ARRAY[r.body], ARRAY[bench.labels(r.service, r.pod)]) p
+         WHERE p.sqlstate IS NOT NULL;
+        IF failed IS NOT NULL THEN
+            RAISE EXCEPTION 'push failed: %', failed;
+        END IF;
+        n := n + 1;
+        IF n % batch = 0 THEN
+            COMMIT;
+        END IF;
+    END LOOP;
+END
+$$;
+
+-- Milliseconds of `runs` executions of a query, after one to warm up.
+CREATE FUNCTION bench.time_ms(query text, runs int) RETURNS SETOF float8 LANGUAGE plpgsql AS $$
+DECLARE
+    started timestamptz;
+BEGIN
+    EXECUTE query;
+    FOR i IN 1 .. runs LOOP
+        started := clock_timestamp();
+        EXECUTE query;
+        RETURN NEXT extract(epoch FROM clock_timestamp() - started) * 1000;
+    END LOOP;
+END
+$$;
