@@ -44,17 +44,12 @@ typedef struct PpSamplesPart
 } PpSamplesPart;
 
 /* Encode parts (sorted by dict_id); *out comes from alloc. */
-extern PpCode pp_samples_encode(const PpSamplesPart *parts,
-								uint32_t nparts,
-								uint32_t flags,
-								const PpAlloc *alloc,
-								uint8_t **out,
-								size_t *out_len,
-								PpError *err);
+extern PpCode pp_samples_encode(const PpSamplesPart *parts, uint32_t nparts, uint32_t flags,
+								const PpAlloc *alloc, uint8_t **out, size_t *out_len, PpError *err);
 
 /* Called for each entry; parts in order, ids of a part in two ascending runs. */
-typedef PpCode (*PpSamplesVisit)(
-	void *ctx, uint64_t dict_id, uint32_t stack, int64_t value, PpError *err);
+typedef PpCode (*PpSamplesVisit)(void *ctx, uint64_t dict_id, uint32_t stack, int64_t value,
+								 PpError *err);
 
 typedef struct PpSamplesHeader
 {
@@ -62,10 +57,15 @@ typedef struct PpSamplesHeader
 	uint64_t scale; /* of the first part; 0 without parts */
 } PpSamplesHeader;
 
-extern PpCode pp_samples_header(
-	const uint8_t *data, size_t len, PpSamplesHeader *header, PpError *err);
-extern PpCode pp_samples_visit(
-	const uint8_t *data, size_t len, PpSamplesVisit visit, void *ctx, PpError *err);
+extern PpCode pp_samples_header(const uint8_t *data, size_t len, PpSamplesHeader *header,
+								PpError *err);
+extern PpCode pp_samples_visit(const uint8_t *data, size_t len, PpSamplesVisit visit, void *ctx,
+							   PpError *err);
+/*
+ * Everything visit checks, and that no stack occurs twice and each value is in
+ * its proper list: for bytes that come from outside.
+ */
+extern PpCode pp_samples_check(const uint8_t *data, size_t len, PpError *err);
 
 /*
  * Accumulator: pages of touched ids per dictionary.  Adding a row is a loop of
@@ -76,22 +76,17 @@ typedef struct PpSamplesSum PpSamplesSum;
 extern PpSamplesSum *pp_samples_sum_new(const PpAlloc *alloc);
 extern void pp_samples_sum_free(PpSamplesSum *sum);
 extern size_t pp_samples_sum_memory(const PpSamplesSum *sum);
-/* Add encoded samples, each value divided by `divisor` (1, or the scale of a COUNTED row). */
-extern PpCode pp_samples_sum_add(PpSamplesSum *sum,
-								 const uint8_t *data,
-								 size_t len,
-								 uint64_t divisor,
-								 PpError *err);
-extern PpCode pp_samples_sum_encode(const PpSamplesSum *sum,
-									const PpAlloc *alloc,
-									uint8_t **out,
-									size_t *out_len,
-									PpError *err);
+/*
+ * Add encoded samples, each value divided by `divisor` (1, or the scale of a
+ * COUNTED row).  After an error the sum holds part of the row and is unusable.
+ */
+extern PpCode pp_samples_sum_add(PpSamplesSum *sum, const uint8_t *data, size_t len,
+								 uint64_t divisor, PpError *err);
+/* Not COUNTED, scale the greatest common divisor: equal sums give equal bytes. */
+extern PpCode pp_samples_sum_encode(const PpSamplesSum *sum, const PpAlloc *alloc, uint8_t **out,
+									size_t *out_len, PpError *err);
 /* Entries by dictionary (ascending dict_id, ascending stack), in the arena; zeros dropped. */
-extern PpCode pp_samples_sum_parts(const PpSamplesSum *sum,
-								   PpArena *arena,
-								   PpSamplesPart **parts,
-								   uint32_t *nparts,
-								   PpError *err);
+extern PpCode pp_samples_sum_parts(const PpSamplesSum *sum, PpArena *arena, PpSamplesPart **parts,
+								   uint32_t *nparts, PpError *err);
 
 #endif
