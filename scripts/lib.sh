@@ -29,6 +29,7 @@ as_server()
 	fi
 }
 
+# shellcheck disable=SC2034 # for those who source this
 # Paths of the PostgreSQL that PG_CONFIG (default: the first in PATH) belongs to.
 find_postgres()
 {

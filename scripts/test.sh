@@ -145,6 +145,7 @@ names_of()
 {
 	local pattern=$1 file
 	shift
+	# shellcheck disable=SC2086 # the pattern is to be expanded
 	[ $# -gt 0 ] || set -- $pattern
 	for file in "$@"; do
 		[ ! -e "$file" ] || basename "${file%.*}"
@@ -192,7 +193,7 @@ suite_tap()
 
 suite_fuzz()
 {
-	local target name corpus log good=0 bad=0
+	local target name corpus log seeds good=0 bad=0
 	mkdir -p build/log
 	for target in tests/fuzz/fuzz_*.c; do
 		[ -e "$target" ] || continue
@@ -201,10 +202,11 @@ suite_fuzz()
 		corpus=build/corpus/$name
 		log=build/log/$name.log
 		mkdir -p "$corpus" "build/crashes"
+		mapfile -t seeds < <(find "tests/fuzz/corpus/$name" "tests/fuzz/corpus/${name#fuzz_}" \
+			-maxdepth 0 -type d 2>/dev/null)
 		if build/fuzzing/fuzz/"$name" -max_total_time="${FUZZ_TIME:-10}" -timeout=20 -rss_limit_mb=2048 \
 			-artifact_prefix="build/crashes/$name-" "$corpus" \
-			$(find "tests/fuzz/corpus/$name" "tests/fuzz/corpus/${name#fuzz_}" -maxdepth 0 -type d 2>/dev/null) \
-			>"$log" 2>&1; then
+			"${seeds[@]}" >"$log" 2>&1; then
 			good=$((good + 1))
 		else
 			bad=$((bad + 1))

@@ -1,0 +1,3 @@
+module pgpprof.example/shop
+
+go 1.19
