@@ -7,11 +7,21 @@
 
 #include "postgres.h"
 
+#include "funcapi.h"
 #include "utils/guc.h"
+#include "utils/memutils.h"
 
 /* 88103567cb8f (15): EmitWarningsOnPlaceholders became MarkGUCPrefixReserved. */
 #if PG_VERSION_NUM < 150000
 #define MarkGUCPrefixReserved(prefix) EmitWarningsOnPlaceholders(prefix)
 #endif
+
+/* 9e98583898c3 (15) brought SetSingleFuncCall, which a19e5cee635d renamed. */
+#if PG_VERSION_NUM < 150000
+extern void InitMaterializedSRF(FunctionCallInfo fcinfo, bits32 flags);
+#endif
+
+/* repalloc_huge, but NULL when there is no memory (repalloc_extended is not everywhere). */
+extern void *repalloc_no_oom(void *pointer, Size size);
 
 #endif

@@ -11,53 +11,99 @@
 
 char *pprof_tenant = NULL;
 
-static int max_depth;
-static int max_profile_size;
-static int max_samples;
+/* Settings that carry the name of the PpLimits field they set, and its value. */
+typedef struct LimitSetting
+{
+	const char *name;
+	size_t field; /* offset in PpLimits */
+	int unit;	  /* bytes, or things, in one of the setting */
+	int value;
+} LimitSetting;
 
-/*
- * Units are in the flags, never in the names.  Limits that exist in the core
- * carry the name of the PpLimits field, so that errors can say which to raise.
- */
+#define LIMIT(field, unit)                                                                         \
+	{                                                                                              \
+#field, offsetof(PpLimits, field), unit, 0                                                 \
+	}
+
+static LimitSetting limit_settings[] = {
+	LIMIT(max_comment_bytes, 1024),
+	LIMIT(max_comments, 1),
+	LIMIT(max_compressed, 1024),
+	LIMIT(max_depth, 1),
+	LIMIT(max_frames, 1),
+	LIMIT(max_functions, 1),
+	LIMIT(max_label_keys, 1),
+	LIMIT(max_labels, 1),
+	LIMIT(max_lines, 1),
+	LIMIT(max_locations, 1),
+	LIMIT(max_mappings, 1),
+	LIMIT(max_profile_size, 1024),
+	LIMIT(max_ratio, 1),
+	LIMIT(max_sample_types, 1),
+	LIMIT(max_samples, 1),
+	LIMIT(max_string, 1024),
+	LIMIT(max_strings, 1),
+	LIMIT(max_total_frames, 1),
+};
+
+static int64_t *
+limit_of(PpLimits *limits, const LimitSetting *setting)
+{
+	return (int64_t *) ((char *) limits + setting->field);
+}
+
+static LimitSetting *
+find_limit(const char *name)
+{
+	for (size_t i = 0; i < lengthof(limit_settings); i++)
+		if (strcmp(limit_settings[i].name, name) == 0)
+			return &limit_settings[i];
+	return NULL;
+}
+
+/* One of limit_settings: between 1 and the hard limit, by default pp_limits_default's. */
+static void
+define_limit(const char *name, const char *description)
+{
+	LimitSetting *setting = find_limit(strchr(name, '.') + 1);
+	PpLimits preset = pp_limits_default, hard = pp_limits_hard;
+
+	DefineCustomIntVariable(name,
+							description,
+							NULL,
+							&setting->value,
+							(int) (*limit_of(&preset, setting) / setting->unit),
+							1,
+							(int) Min(*limit_of(&hard, setting) / setting->unit, INT_MAX),
+							PGC_USERSET,
+							setting->unit == 1024 ? GUC_UNIT_KB : 0,
+							NULL,
+							NULL,
+							NULL);
+}
+
+/* Units are in the flags, never in the names. */
 void
 pprof_define_gucs(void)
 {
-	DefineCustomIntVariable("pprof.max_depth",
-							"Most locations in one sample of a profile.",
-							NULL,
-							&max_depth,
-							16384,
-							1,
-							1 << 20,
-							PGC_USERSET,
-							0,
-							NULL,
-							NULL,
-							NULL);
-	DefineCustomIntVariable("pprof.max_profile_size",
-							"Largest profile accepted, after decompression.",
-							NULL,
-							&max_profile_size,
-							256 * 1024,
-							1,
-							1024 * 1024 - 1,
-							PGC_USERSET,
-							GUC_UNIT_KB,
-							NULL,
-							NULL,
-							NULL);
-	DefineCustomIntVariable("pprof.max_samples",
-							"Most samples in one profile.",
-							NULL,
-							&max_samples,
-							1 << 20,
-							1,
-							1 << 26,
-							PGC_USERSET,
-							0,
-							NULL,
-							NULL,
-							NULL);
+	define_limit("pprof.max_comment_bytes", "Most bytes of comments in a profile.");
+	define_limit("pprof.max_comments", "Most comments in a profile.");
+	define_limit("pprof.max_compressed", "Largest compressed profile accepted.");
+	define_limit("pprof.max_depth", "Most locations in one sample of a profile.");
+	define_limit("pprof.max_frames", "Most frames, inlined ones included, in one sample.");
+	define_limit("pprof.max_functions", "Most functions in a profile.");
+	define_limit("pprof.max_label_keys", "Most distinct keys of sample labels in a profile.");
+	define_limit("pprof.max_labels", "Most labels of one sample.");
+	define_limit("pprof.max_lines", "Most lines, inlined ones included, of one location.");
+	define_limit("pprof.max_locations", "Most locations in a profile.");
+	define_limit("pprof.max_mappings", "Most mappings in a profile.");
+	define_limit("pprof.max_profile_size", "Largest profile accepted, after decompression.");
+	define_limit("pprof.max_ratio", "Largest ratio of decompressed to compressed size.");
+	define_limit("pprof.max_sample_types", "Most sample types in a profile.");
+	define_limit("pprof.max_samples", "Most samples in one profile.");
+	define_limit("pprof.max_string", "Longest string in a profile.");
+	define_limit("pprof.max_strings", "Most strings in a profile.");
+	define_limit("pprof.max_total_frames", "Most frames over all samples of a profile.");
 	DefineCustomStringVariable("pprof.tenant",
 							   "Tenant whose profiles are written and read.",
 							   NULL,
@@ -75,7 +121,22 @@ void
 pprof_input_limits(PpLimits *limits)
 {
 	*limits = pp_limits_default;
-	limits->max_depth = max_depth;
-	limits->max_profile_size = (int64_t) max_profile_size * 1024;
-	limits->max_samples = max_samples;
+	for (size_t i = 0; i < lengthof(limit_settings); i++)
+		*limit_of(limits, &limit_settings[i]) =
+			(int64_t) limit_settings[i].value * limit_settings[i].unit;
+}
+
+bool
+pprof_can_raise(const char *name, int64_t limit)
+{
+	LimitSetting *setting;
+	PpLimits hard = pp_limits_hard;
+	char full_name[NAMEDATALEN];
+
+	if (name == NULL)
+		return false;
+	if ((setting = find_limit(name)) != NULL)
+		return limit < *limit_of(&hard, setting);
+	snprintf(full_name, sizeof(full_name), "pprof.%s", name);
+	return GetConfigOption(full_name, true, false) != NULL;
 }

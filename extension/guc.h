@@ -15,4 +15,7 @@ extern void pprof_define_gucs(void);
 /* The limits for input from outside, from the settings. */
 extern void pprof_input_limits(PpLimits *limits);
 
+/* Is there a setting pprof.<name> (NULL: none) that can be raised above limit? */
+extern bool pprof_can_raise(const char *name, int64_t limit);
+
 #endif
