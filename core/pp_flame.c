@@ -99,7 +99,7 @@ kth_largest(uint64_t *v, size_t n, size_t k, uint64_t seed)
 	for (;;)
 	{
 		size_t width = high - low;
-		uint64_t draw = seed = pp_hash_mix(seed, width);
+		uint64_t draw = seed = pp_stable_mix(seed, width);
 		uint64_t pivot = median(v[low + draw % width],
 								v[low + (draw >> 21) % width],
 								v[low + (draw >> 42) % width]);

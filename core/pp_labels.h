@@ -19,7 +19,7 @@ typedef struct PpLabelSet
 	PpLabelPair *pairs;
 } PpLabelSet;
 
-/* Sort, drop empty values, let the last of equal names win; in place. */
+/* Sort, let the last of equal names win, drop empty values; in place. */
 extern void pp_labels_normalize(PpLabelSet *set);
 extern PpBytes pp_labels_get(const PpLabelSet *set, PpBytes name); /* "" when missing */
 extern uint64_t pp_labels_hash(const PpLabelSet *set, uint64_t seed);
@@ -30,7 +30,10 @@ typedef struct PpLabelLimits
 	int64_t max_label_names, max_label_name_length, max_label_value_length;
 } PpLabelLimits;
 
-/* Count, lengths, UTF-8 of names and values, service_name and __name__ present. */
+/*
+ * Count, lengths, UTF-8 of names and values, service_name and __name__ present.
+ * For a normalised set.  Too many or too long is PP_ELIMIT, the rest PP_EINVALID.
+ */
 extern PpCode pp_labels_validate(const PpLabelSet *set, const PpLabelLimits *limits, PpError *err);
 
 /*
@@ -102,8 +105,9 @@ extern PpCode pp_app_name_parse(
 
 /*
  * The __name__ of a pprof that came without one (/ingest): from its sample type
- * names, each mapped through display names first (display[i] empty: the built-in
- * table decides; has_display false: no sample_type_config was sent).
+ * names, each mapped through its display name first (display[i] empty: its own
+ * name).  has_display false: no sample_type_config was sent, and the built-in
+ * display names of the Go SDK's types are used.
  */
 extern PpBytes pp_infer_name(const PpProfile *profile, const PpBytes *display, bool has_display);
 

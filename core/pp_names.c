@@ -20,15 +20,15 @@ read_le(const uint8_t *p, size_t n)
 }
 
 uint64_t
-pp_hash_bytes(const void *data, size_t len, uint64_t seed)
+pp_stable_hash(const void *data, size_t len, uint64_t seed)
 {
 	const uint8_t *p = data;
-	uint64_t hash = pp_hash_mix(seed, len);
+	uint64_t hash = pp_stable_mix(seed, len);
 
 	for (; len >= 8; p += 8, len -= 8)
-		hash = pp_hash_mix(hash ^ read_le(p, 8), hash + UINT64_C(0x2545f4914f6cdd1d));
-	hash = pp_hash_mix(hash ^ read_le(p, len), UINT64_C(0x8ebc6af09c88c6e3) + len);
-	return pp_hash_mix(hash, hash >> 32);
+		hash = pp_stable_mix(hash ^ read_le(p, 8), hash + UINT64_C(0x2545f4914f6cdd1d));
+	hash = pp_stable_mix(hash ^ read_le(p, len), UINT64_C(0x8ebc6af09c88c6e3) + len);
+	return pp_stable_mix(hash, hash >> 32);
 }
 
 void
@@ -36,7 +36,7 @@ pp_names_init(PpNames *names, const PpAlloc *alloc)
 {
 	memset(names, 0, sizeof(*names));
 	names->alloc = alloc;
-	names->seed = pp_hash_mix((uintptr_t) names, (uintptr_t) &pp_names_init);
+	names->seed = pp_stable_mix((uintptr_t) names, (uintptr_t) &pp_names_init);
 }
 
 void
@@ -134,7 +134,7 @@ append_name(PpNames *names, PpBytes name, uint32_t hash, PpError *err)
 PpCode
 pp_names_intern(PpNames *names, PpBytes name, uint32_t *id, PpError *err)
 {
-	uint32_t hash = (uint32_t) pp_hash_bytes(name.data, name.len, names->seed);
+	uint32_t hash = (uint32_t) pp_stable_hash(name.data, name.len, names->seed);
 	uint32_t mask, at;
 	PpCode code;
 

@@ -27,10 +27,10 @@ extern size_t pp_names_memory(const PpNames *names);
 extern PpCode pp_names_intern(PpNames *names, PpBytes name, uint32_t *id, PpError *err);
 
 /* A well mixed hash of bytes; the same on every machine. */
-extern uint64_t pp_hash_bytes(const void *data, size_t len, uint64_t seed);
+extern uint64_t pp_stable_hash(const void *data, size_t len, uint64_t seed);
 
 static inline uint64_t
-pp_hash_mix(uint64_t a, uint64_t b)
+pp_stable_mix(uint64_t a, uint64_t b)
 {
 	unsigned __int128 product =
 		(unsigned __int128) (a ^ UINT64_C(0x9e3779b97f4a7c15)) * (b ^ UINT64_C(0xd6e8feb86659fd93));

@@ -99,7 +99,7 @@ reserve_nodes(PpTree *tree, size_t extra, PpError *err)
 static inline size_t
 node_hash(const PpTree *tree, uint32_t parent, uint32_t name)
 {
-	return pp_hash_mix(tree->names.seed ^ parent, ((uint64_t) name << 32) | 1);
+	return pp_stable_mix(tree->names.seed ^ parent, ((uint64_t) name << 32) | 1);
 }
 
 static void
