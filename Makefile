@@ -6,6 +6,11 @@
 # The bridge is no PGXS module: bridge/module.mk is included below.
 PG_CONFIG ?= pg_config
 
+# Warnings are errors in CI and with WERROR=1 only: a newer compiler may know more.
+ifneq ($(CI)$(WERROR),)
+override WERROR := -Werror
+endif
+
 ifdef PGXS_PASS
 include $(PGXS_PASS)/module.mk
 else
@@ -15,14 +20,8 @@ BUILD     ?= build
 TIME      ?= 60
 VERSION   := $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" extension/pprof.control)
 
-# Warnings are errors in CI and on request only: a newer compiler may know more.
-ifneq ($(CI)$(filter 1,$(WERROR)),)
-WERROR_FLAG = -Werror
-endif
-export WERROR_FLAG
-
 CFLAGS_COMMON = -std=gnu11 -O2 -g -fPIC -fvisibility=hidden -ffp-contract=off \
-                -Wall -Wextra -Wno-unused-parameter -Wmissing-prototypes $(WERROR_FLAG) \
+                -Wall -Wextra -Wno-unused-parameter -Wmissing-prototypes $(WERROR) \
                 -DPGPPROF_VERSION='"$(VERSION)"' -I. -MMD -MP
 CFLAGS_CORE   = $(CFLAGS_COMMON)
 
@@ -44,8 +43,14 @@ SCRAPER   = $(if $(wildcard scraper/*.c),$(PGXS) PGXS_PASS=scraper,@:)
 
 all: extension scraper ## build extension, core, scraper and bridge
 
-# bridge/module.mk adds itself to all, install and uninstall.
--include bridge/module.mk
+# It has the targets bridge, install-bridge and uninstall-bridge.
+ifneq ($(wildcard bridge/module.mk),)
+include bridge/module.mk
+all: bridge
+install: install-bridge
+uninstall: uninstall-bridge
+endif
+
 # What a unit test links besides the core: UNIT_SRCS_<test>, UNIT_LIBS_<test>.
 -include tests/unit/module.mk
 

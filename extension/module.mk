@@ -10,7 +10,7 @@ DATA_built = sql/pprof--$(EXTVERSION).sql
 SQL_PARTS  = $(sort $(wildcard sql/[0-9][0-9]_*.sql))
 
 PG_CPPFLAGS  = -I. -Iextension -DPGPPROF_VERSION='"$(EXTVERSION)"' -MMD -MP
-PG_CFLAGS    = $(WERROR_FLAG)
+PG_CFLAGS    = $(WERROR)
 SHLIB_LINK   = $(CORE_LIB) -ldeflate -Wl,--version-script=extension/exports.map
 
 # Bitcode for the JIT needs clang of the server's version and gains nothing here.

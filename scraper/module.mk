@@ -6,7 +6,7 @@ MODULE_big = pprof_scraper
 OBJS       = $(patsubst %.c,%.o,$(wildcard scraper/*.c))
 
 PG_CPPFLAGS = -I. -Iextension -DPGPPROF_VERSION='"$(EXTVERSION)"' -MMD -MP
-PG_CFLAGS   = $(WERROR_FLAG)
+PG_CFLAGS   = $(WERROR)
 SHLIB_LINK  = $(CORE_LIB) -lcurl -ldeflate -Wl,--version-script=extension/exports.map
 
 override with_llvm = no
