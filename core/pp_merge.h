@@ -46,12 +46,8 @@ extern PpCode pp_merge_finish(PpMerge *merge, PpArena *arena, PpProfile **profil
 extern PpCode pp_profile_negate(const PpProfile *p, PpArena *arena, PpProfile **out, PpError *err);
 
 /* Copy in which every sample has the text label key=value, replacing any of that key. */
-extern PpCode pp_profile_set_label(const PpProfile *p,
-								   PpBytes key,
-								   PpBytes value,
-								   PpArena *arena,
-								   PpProfile **out,
-								   PpError *err);
+extern PpCode pp_profile_set_label(const PpProfile *p, PpBytes key, PpBytes value, PpArena *arena,
+								   PpProfile **out, PpError *err);
 
 /*
  * What the pprof tool does before merging several files: keep the sample types
@@ -61,22 +57,15 @@ extern PpCode pp_profile_set_label(const PpProfile *p,
 extern PpCode pp_profiles_unify(PpProfile **profiles, size_t n, PpArena *arena, PpError *err);
 
 /* unify, then merge in order; n = 1 gives the profile itself, unmerged, as the tool does */
-extern PpCode pp_profiles_merge(PpProfile **profiles,
-								size_t n,
-								PpArena *arena,
-								PpProfile **out,
+extern PpCode pp_profiles_merge(PpProfile **profiles, size_t n, PpArena *arena, PpProfile **out,
 								PpError *err);
 
 /*
  * Difference that keeps both sides (pprof -diff_base): base samples get the
  * label pprof::base=true and negated values, then both are merged.
  */
-extern PpCode pp_profile_diff(const PpProfile *p,
-							  const PpProfile *base,
-							  PpMergeMode mode,
-							  PpArena *arena,
-							  PpProfile **out,
-							  PpError *err);
+extern PpCode pp_profile_diff(const PpProfile *p, const PpProfile *base, PpMergeMode mode,
+							  PpArena *arena, PpProfile **out, PpError *err);
 
 /* Merge of one: drops zero samples and unused entries, joins equal samples, renumbers. */
 extern PpCode pp_profile_compact(const PpProfile *p, PpArena *arena, PpProfile **out, PpError *err);

@@ -1,0 +1,328 @@
+/*
+ * pp_merge.c
+ *		Adding up profiles: the state and the header rules.
+ *
+ * The keys are in pp_merge_intern.c, the result in pp_merge_finish.c.
+ */
+#include "core/pp_merge_state.h"
+
+#define POLL_EVERY 4096 /* samples between two looks at poll() */
+
+void *
+merge_grow(PpMerge *m, void *array, uint32_t *cap, size_t need, size_t size)
+{
+	size_t wanted = (size_t) *cap * 2;
+	void *grown;
+
+	if (need >= UINT32_MAX)
+	{
+		m->full = true;
+		return NULL;
+	}
+	if (wanted < need)
+		wanted = need;
+	if (wanted < 64)
+		wanted = 64;
+	if (wanted >= UINT32_MAX)
+		wanted = UINT32_MAX - 1;
+	grown = m->alloc->resize(m->alloc->ctx, array, wanted * size);
+	if (grown != NULL)
+		*cap = (uint32_t) wanted;
+	return grown;
+}
+
+PpCode
+merge_no_room(const PpMerge *m, PpError *err)
+{
+	if (m->full)
+		return pp_fail_limit(err, PP_NO_OFFSET, NULL, UINT32_MAX, "merged profile has too many entries");
+	return pp_fail_nomem(err);
+}
+
+PpMerge *
+pp_merge_new(const PpAlloc *alloc, PpMergeMode mode)
+{
+	PpMerge *m = alloc->alloc(alloc->ctx, sizeof(PpMerge));
+	PpBytes empty = {"", 0};
+
+	if (m == NULL)
+		return NULL;
+	memset(m, 0, sizeof(*m));
+	m->alloc = alloc;
+	m->mode = mode;
+	m->seed = pp_table_seed();
+	m->main_mapping = PP_NONE;
+	m->arena = pp_arena_new(alloc);
+	/* string 0 is the empty one, as in a profile */
+	if (m->arena == NULL || merge_bytes(m, empty) == PP_NONE)
+	{
+		pp_merge_free(m);
+		return NULL;
+	}
+	return m;
+}
+
+void
+pp_merge_free(PpMerge *m)
+{
+	if (m == NULL)
+		return;
+
+	const PpAlloc *alloc = m->alloc;
+	PpTable *tables[] = {&m->string_table,
+						 &m->mapping_table,
+						 &m->function_table,
+						 &m->location_table,
+						 &m->sample_table,
+						 &m->comment_table};
+	void *arrays[] = {m->strings,
+					  m->mappings,
+					  m->functions,
+					  m->locations,
+					  m->lines,
+					  m->samples,
+					  m->values,
+					  m->locrefs,
+					  m->labels,
+					  m->comments,
+					  m->string_memo.ids,
+					  m->mapping_memo.ids,
+					  m->function_memo.ids,
+					  m->location_memo.ids};
+
+	for (size_t i = 0; i < sizeof(tables) / sizeof(*tables); i++)
+		pp_table_free(tables[i], alloc);
+	for (size_t i = 0; i < sizeof(arrays) / sizeof(*arrays); i++)
+		if (arrays[i] != NULL)
+			alloc->release(alloc->ctx, arrays[i]);
+	pp_arena_free(m->arena);
+	alloc->release(alloc->ctx, m);
+}
+
+size_t
+pp_merge_memory(const PpMerge *m)
+{
+	size_t memos = (size_t) m->string_memo.cap + m->mapping_memo.cap + m->function_memo.cap +
+				   m->location_memo.cap;
+
+	return sizeof(*m) + pp_arena_used(m->arena) + pp_table_memory(&m->string_table) +
+		   pp_table_memory(&m->mapping_table) + pp_table_memory(&m->function_table) +
+		   pp_table_memory(&m->location_table) + pp_table_memory(&m->sample_table) +
+		   pp_table_memory(&m->comment_table) + m->cap_strings * sizeof(*m->strings) +
+		   m->cap_mappings * sizeof(*m->mappings) + m->cap_functions * sizeof(*m->functions) +
+		   m->cap_locations * sizeof(*m->locations) + m->cap_lines * sizeof(*m->lines) +
+		   m->cap_samples * sizeof(*m->samples) + m->cap_values * sizeof(*m->values) +
+		   m->cap_locrefs * sizeof(*m->locrefs) + m->cap_labels * sizeof(*m->labels) +
+		   m->cap_comments * sizeof(*m->comments) + memos * sizeof(uint32_t);
+}
+
+int64_t
+pp_merge_count(const PpMerge *m)
+{
+	return m->count;
+}
+
+static bool
+start_memo(PpMerge *m, MergeMemo *memo, uint32_t n)
+{
+	if (!MERGE_RESERVE(m, memo->ids, memo->cap, n))
+		return false;
+	if (n > 0)
+		memset(memo->ids, 0xFF, n * sizeof(uint32_t)); /* PP_NONE */
+	return true;
+}
+
+static bool
+same_type(const PpMerge *m, PpValueType ours, const PpProfile *p, PpValueType theirs)
+{
+	return pp_bytes_eq(m->strings[ours.type], pp_str(p, theirs.type)) &&
+		   pp_bytes_eq(m->strings[ours.unit], pp_str(p, theirs.unit));
+}
+
+static PpCode
+check_compatible(const PpMerge *m, const PpProfile *p, PpError *err)
+{
+	if (!same_type(m, m->period_type, p, p->period_type))
+		return pp_fail(err,
+					   PP_EINCOMPATIBLE,
+					   PP_NO_OFFSET,
+					   "incompatible period types \"%.*s/%.*s\" and \"%.*s/%.*s\"",
+					   (int) m->strings[m->period_type.type].len,
+					   m->strings[m->period_type.type].data,
+					   (int) m->strings[m->period_type.unit].len,
+					   m->strings[m->period_type.unit].data,
+					   (int) pp_str(p, p->period_type.type).len,
+					   pp_str(p, p->period_type.type).data,
+					   (int) pp_str(p, p->period_type.unit).len,
+					   pp_str(p, p->period_type.unit).data);
+	if (m->ntypes != p->ntypes)
+		return pp_fail(err,
+					   PP_EINCOMPATIBLE,
+					   PP_NO_OFFSET,
+					   "incompatible sample types: %u and %u of them",
+					   m->ntypes,
+					   p->ntypes);
+	for (uint32_t i = 0; i < m->ntypes; i++)
+		if (!same_type(m, m->types[i], p, p->types[i]))
+			return pp_fail(err,
+						   PP_EINCOMPATIBLE,
+						   PP_NO_OFFSET,
+						   "incompatible sample types \"%.*s/%.*s\" and \"%.*s/%.*s\"",
+						   (int) m->strings[m->types[i].type].len,
+						   m->strings[m->types[i].type].data,
+						   (int) m->strings[m->types[i].unit].len,
+						   m->strings[m->types[i].unit].data,
+						   (int) pp_str(p, p->types[i].type).len,
+						   pp_str(p, p->types[i].type).data,
+						   (int) pp_str(p, p->types[i].unit).len,
+						   pp_str(p, p->types[i].unit).data);
+	return PP_OK;
+}
+
+/* What the first profile settles. */
+static bool
+take_types(PpMerge *m, const PpProfile *p)
+{
+	PpValueType *types = pp_arena_array(m->arena, p->ntypes, sizeof(*types));
+
+	if (types == NULL)
+		return false;
+	for (uint32_t i = 0; i < p->ntypes; i++)
+	{
+		types[i].type = merge_string(m, p, p->types[i].type);
+		types[i].unit = merge_string(m, p, p->types[i].unit);
+		if (types[i].type == PP_NONE || types[i].unit == PP_NONE)
+			return false;
+	}
+	m->types = types;
+	m->ntypes = p->ntypes;
+	m->period_type.type = merge_string(m, p, p->period_type.type);
+	m->period_type.unit = merge_string(m, p, p->period_type.unit);
+	return m->period_type.type != PP_NONE && m->period_type.unit != PP_NONE;
+}
+
+static bool
+add_comments(PpMerge *m, const PpProfile *p)
+{
+	for (uint32_t i = 0; i < p->ncomments; i++)
+	{
+		uint32_t string = merge_string(m, p, p->comments[i]);
+		uint32_t hash = pp_table_fold(pp_table_mix(m->seed, string));
+		size_t at = pp_table_first(&m->comment_table, hash);
+		uint32_t known;
+
+		if (string == PP_NONE)
+			return false;
+		while ((known = pp_table_next(&m->comment_table, hash, &at)) != PP_NONE)
+			if (m->comments[known] == string)
+				break;
+		if (known != PP_NONE)
+			continue;
+		if (!MERGE_RESERVE(m, m->comments, m->cap_comments, (size_t) m->ncomments + 1) ||
+			!pp_table_reserve(&m->comment_table, m->alloc))
+			return false;
+		m->comments[m->ncomments] = string;
+		pp_table_insert(&m->comment_table, hash, m->ncomments++);
+	}
+	return true;
+}
+
+/* first: the first non-empty one stays; else the least of the non-empty ones. */
+static bool
+join_string(PpMerge *m, const PpProfile *p, uint32_t string, bool first, uint32_t *ours)
+{
+	uint32_t new = merge_string(m, p, string);
+
+	if (new == PP_NONE)
+		return false;
+	if (new != 0 && (*ours == 0 || (!first && pp_bytes_cmp(m->strings[new], m->strings[*ours]) < 0)))
+		*ours = new;
+	return true;
+}
+
+static void
+join_numbers(PpMerge *m, const PpProfile *p)
+{
+	if (p->time_nanos != 0 && (m->time_nanos == 0 || p->time_nanos < m->time_nanos))
+		m->time_nanos = p->time_nanos;
+	if (__builtin_add_overflow(m->duration_nanos, p->duration_nanos, &m->duration_nanos))
+		m->duration_nanos = p->duration_nanos > 0 ? INT64_MAX : INT64_MIN;
+	if (m->period == 0 || (m->period < p->period && p->period != 0))
+		m->period = p->period;
+}
+
+static bool
+join_header(PpMerge *m, const PpProfile *p)
+{
+	bool first = m->mode == PP_MERGE_ORDERED;
+
+	join_numbers(m, p);
+	/* the tool takes the frame expressions of the first profile, empty or not */
+	if (!first || m->count == 0)
+		if (!join_string(m, p, p->drop_frames, first, &m->drop_frames) ||
+			!join_string(m, p, p->keep_frames, first, &m->keep_frames))
+			return false;
+	return join_string(m, p, p->default_sample_type, first, &m->default_sample_type) &&
+		   join_string(m, p, p->doc_url, first, &m->doc_url) && add_comments(m, p);
+}
+
+/*
+ * The main binary stays first, even if nothing refers to it.  The ordered merge
+ * takes it from the first profile that has mappings, the canonical one takes
+ * the least (by key) of all first mappings.
+ */
+static bool
+take_main_mapping(PpMerge *m, const PpProfile *p)
+{
+	uint32_t mapping;
+
+	if (p->nmappings == 0 || (m->mode == PP_MERGE_ORDERED && m->nmappings > 0))
+		return true;
+	mapping = merge_mapping(m, p, 0);
+	if (mapping == PP_NONE)
+		return false;
+	if (m->main_mapping == PP_NONE || merge_mapping_cmp(m, mapping, m->main_mapping) < 0)
+		m->main_mapping = mapping;
+	return true;
+}
+
+static bool
+all_zero(const int64_t *values, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++)
+		if (values[i] != 0)
+			return false;
+	return true;
+}
+
+PpCode
+pp_merge_add(PpMerge *m, const PpProfile *p, PpError *err)
+{
+	if (m->count > 0)
+	{
+		PpCode code = check_compatible(m, p, err);
+
+		if (code != PP_OK)
+			return code;
+	}
+	if (!start_memo(m, &m->string_memo, p->nstrings) ||
+		!start_memo(m, &m->mapping_memo, p->nmappings) ||
+		!start_memo(m, &m->function_memo, p->nfunctions) ||
+		!start_memo(m, &m->location_memo, p->nlocations) || (m->count == 0 && !take_types(m, p)) ||
+		!join_header(m, p) || !take_main_mapping(m, p))
+		return merge_no_room(m, err);
+	for (uint32_t i = 0; i < p->nsamples; i++)
+	{
+		if (i % POLL_EVERY == POLL_EVERY - 1 && pp_poll(m->alloc))
+			return pp_fail_canceled(err);
+		if (!all_zero(p->values + (size_t) i * p->ntypes, p->ntypes))
+		{
+			PpCode code = merge_sample(m, p, i, err);
+
+			if (code != PP_OK)
+				return code;
+		}
+	}
+	m->count++;
+	return PP_OK;
+}

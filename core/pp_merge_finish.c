@@ -1,0 +1,516 @@
+/*
+ * pp_merge_finish.c
+ *		From the state of a merge to a profile.
+ *
+ * A plan says which samples are left (those that are not all zero) and which
+ * new index each mapping, function, location and string that they use gets.
+ *
+ * Ordered: indexes in order of first appearance in the samples.
+ *
+ * Canonical: everything is sorted by content, so that the result depends only on
+ * what went in:
+ *	- strings by bytes;
+ *	- mappings by (build id or else file, offset, size in pages), the main one
+ *	  in front of all;
+ *	- functions by (name, system name, file, start line);
+ *	- locations by (mapping, address in it, folded, lines), lines comparing
+ *	  by function, line and column, fewer lines first;
+ *	- samples by stack, compared from the root, shorter first; equal stacks by
+ *	  labels, compared one by one, fewer first.
+ */
+#include "core/pp_merge_state.h"
+#include "core/pp_sort.h"
+
+typedef struct Plan
+{
+	const PpMerge *m;
+	PpArena *scratch;
+
+	uint32_t nsamples;
+	uint32_t *samples; /* state index by new index */
+
+	/* new index by state index, PP_NONE if unused; and back */
+	uint32_t *mapping_rank, *function_rank, *location_rank, *string_rank;
+	uint32_t nmappings, nfunctions, nlocations, nstrings;
+	uint32_t *mappings, *functions, *locations, *strings;
+	uint32_t ncomments;
+	uint32_t *comments; /* state strings */
+
+	/* sizes of the pools */
+	size_t nlines, nlocrefs, nlabels;
+} Plan;
+
+static uint32_t *
+new_ranks(Plan *plan, uint32_t n, uint32_t **back)
+{
+	uint32_t *ranks = pp_arena_array(plan->scratch, (size_t) n + 1, sizeof(uint32_t));
+
+	*back = pp_arena_array(plan->scratch, (size_t) n + 1, sizeof(uint32_t));
+	if (ranks == NULL || *back == NULL)
+		return NULL;
+	memset(ranks, 0xFF, ((size_t) n + 1) * sizeof(uint32_t));
+	return ranks;
+}
+
+static bool
+plan_arrays(Plan *plan)
+{
+	const PpMerge *m = plan->m;
+
+	plan->samples = pp_arena_array(plan->scratch, (size_t) m->nsamples + 1, sizeof(uint32_t));
+	plan->comments = pp_arena_array(plan->scratch, (size_t) m->ncomments + 1, sizeof(uint32_t));
+	plan->mapping_rank = new_ranks(plan, m->nmappings, &plan->mappings);
+	plan->function_rank = new_ranks(plan, m->nfunctions, &plan->functions);
+	plan->location_rank = new_ranks(plan, m->nlocations, &plan->locations);
+	plan->string_rank = new_ranks(plan, m->nstrings, &plan->strings);
+	return plan->samples != NULL && plan->comments != NULL && plan->mapping_rank != NULL &&
+		   plan->function_rank != NULL && plan->location_rank != NULL && plan->string_rank != NULL;
+}
+
+static inline void
+use(uint32_t *ranks, uint32_t *back, uint32_t *n, uint32_t index)
+{
+	if (ranks[index] != PP_NONE)
+		return;
+	ranks[index] = *n;
+	back[(*n)++] = index;
+}
+
+static void
+use_string(Plan *plan, uint32_t string)
+{
+	use(plan->string_rank, plan->strings, &plan->nstrings, string);
+}
+
+static void
+use_location(Plan *plan, uint32_t index)
+{
+	const MergeLocation *loc = &plan->m->locations[index];
+
+	if (plan->location_rank[index] != PP_NONE)
+		return;
+	use(plan->location_rank, plan->locations, &plan->nlocations, index);
+	if (loc->mapping != PP_NONE)
+		use(plan->mapping_rank, plan->mappings, &plan->nmappings, loc->mapping);
+	for (uint32_t i = 0; i < loc->nlines; i++)
+		use(plan->function_rank,
+			plan->functions,
+			&plan->nfunctions,
+			plan->m->lines[loc->line_off + i].function);
+	plan->nlines += loc->nlines;
+}
+
+static void
+use_sample(Plan *plan, uint32_t index)
+{
+	const PpMerge *m = plan->m;
+	const PpSample *sample = &m->samples[index];
+
+	plan->samples[plan->nsamples++] = index;
+	plan->nlocrefs += sample->nlocs;
+	plan->nlabels += sample->nlabels;
+	for (uint32_t i = 0; i < sample->nlocs; i++)
+		use_location(plan, m->locrefs[sample->loc_off + i]);
+	for (uint32_t i = 0; i < sample->nlabels; i++)
+	{
+		const PpLabel *label = &m->labels[sample->label_off + i];
+
+		use_string(plan, label->key);
+		use_string(plan, label->str);
+		use_string(plan, label->num_unit);
+	}
+}
+
+static void
+use_header_strings(Plan *plan)
+{
+	const PpMerge *m = plan->m;
+
+	use_string(plan, 0);
+	for (uint32_t i = 0; i < m->ntypes; i++)
+	{
+		use_string(plan, m->types[i].type);
+		use_string(plan, m->types[i].unit);
+	}
+	use_string(plan, m->period_type.type);
+	use_string(plan, m->period_type.unit);
+	use_string(plan, m->drop_frames);
+	use_string(plan, m->keep_frames);
+	use_string(plan, m->default_sample_type);
+	use_string(plan, m->doc_url);
+	for (uint32_t i = 0; i < m->ncomments; i++)
+	{
+		use_string(plan, m->comments[i]);
+		plan->comments[plan->ncomments++] = m->comments[i];
+	}
+}
+
+static void
+use_table_strings(Plan *plan)
+{
+	const PpMerge *m = plan->m;
+
+	for (uint32_t i = 0; i < plan->nmappings; i++)
+	{
+		use_string(plan, m->mappings[plan->mappings[i]].filename);
+		use_string(plan, m->mappings[plan->mappings[i]].build_id);
+	}
+	for (uint32_t i = 0; i < plan->nfunctions; i++)
+	{
+		const PpFunction *function = &m->functions[plan->functions[i]];
+
+		use_string(plan, function->name);
+		use_string(plan, function->system_name);
+		use_string(plan, function->filename);
+	}
+}
+
+static PpCode
+plan_uses(Plan *plan, PpError *err)
+{
+	const PpMerge *m = plan->m;
+
+	if (!plan_arrays(plan))
+		return pp_fail_nomem(err);
+	use_header_strings(plan);
+	if (m->main_mapping != PP_NONE)
+		use(plan->mapping_rank, plan->mappings, &plan->nmappings, m->main_mapping);
+	for (uint32_t i = 0; i < m->nsamples; i++)
+	{
+		const int64_t *values = m->values + (size_t) i * m->ntypes;
+		int64_t any = 0;
+
+		for (uint32_t t = 0; t < m->ntypes; t++)
+			any |= values[t];
+		if (any != 0)
+			use_sample(plan, i);
+		if (i % 4096 == 4095 && pp_poll(m->alloc))
+			return pp_fail_canceled(err);
+	}
+	use_table_strings(plan);
+	return PP_OK;
+}
+
+/* Orders of the canonical form.  Ranks of what was sorted before stand for its content. */
+
+static int
+cmp_u64(uint64_t a, uint64_t b)
+{
+	return a < b ? -1 : a > b;
+}
+
+static int
+cmp_i64(int64_t a, int64_t b)
+{
+	return a < b ? -1 : a > b;
+}
+
+static int
+cmp_strings(const void *ctx, uint32_t a, uint32_t b)
+{
+	const PpMerge *m = ((const Plan *) ctx)->m;
+
+	return pp_bytes_cmp(m->strings[a], m->strings[b]);
+}
+
+static int
+cmp_mappings(const void *ctx, uint32_t a, uint32_t b)
+{
+	const PpMerge *m = ((const Plan *) ctx)->m;
+
+	if (a == m->main_mapping || b == m->main_mapping)
+		return a == b ? 0 : a == m->main_mapping ? -1 : 1;
+	return merge_mapping_cmp(m, a, b);
+}
+
+static int
+cmp_functions(const void *ctx, uint32_t a, uint32_t b)
+{
+	const Plan *plan = ctx;
+	const uint32_t *rank = plan->string_rank;
+	const PpFunction *x = &plan->m->functions[a], *y = &plan->m->functions[b];
+
+	if (x->name != y->name)
+		return cmp_u64(rank[x->name], rank[y->name]);
+	if (x->system_name != y->system_name)
+		return cmp_u64(rank[x->system_name], rank[y->system_name]);
+	if (x->filename != y->filename)
+		return cmp_u64(rank[x->filename], rank[y->filename]);
+	return cmp_i64(x->start_line, y->start_line);
+}
+
+static int
+cmp_lines(const Plan *plan, const PpLine *x, const PpLine *y, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++)
+	{
+		if (x[i].function != y[i].function)
+			return cmp_u64(plan->function_rank[x[i].function], plan->function_rank[y[i].function]);
+		if (x[i].line != y[i].line)
+			return cmp_i64(x[i].line, y[i].line);
+		if (x[i].column != y[i].column)
+			return cmp_i64(x[i].column, y[i].column);
+	}
+	return 0;
+}
+
+static int
+cmp_locations(const void *ctx, uint32_t a, uint32_t b)
+{
+	const Plan *plan = ctx;
+	const PpMerge *m = plan->m;
+	const MergeLocation *x = &m->locations[a], *y = &m->locations[b];
+
+	if (x->mapping != y->mapping)
+		return cmp_u64(x->mapping == PP_NONE ? 0 : (uint64_t) plan->mapping_rank[x->mapping] + 1,
+					   y->mapping == PP_NONE ? 0 : (uint64_t) plan->mapping_rank[y->mapping] + 1);
+	if (x->address != y->address)
+		return cmp_u64(x->address, y->address);
+	if (x->is_folded != y->is_folded)
+		return cmp_u64(x->is_folded, y->is_folded);
+	if (x->nlines != y->nlines)
+		return cmp_u64(x->nlines, y->nlines);
+	return cmp_lines(plan, m->lines + x->line_off, m->lines + y->line_off, x->nlines);
+}
+
+static int
+cmp_labels(const Plan *plan, const PpLabel *x, const PpLabel *y)
+{
+	const uint32_t *rank = plan->string_rank;
+
+	if (x->key != y->key)
+		return cmp_u64(rank[x->key], rank[y->key]);
+	if (x->str != y->str)
+		return cmp_u64(rank[x->str], rank[y->str]);
+	if (x->num != y->num)
+		return cmp_i64(x->num, y->num);
+	if (x->num_unit != y->num_unit)
+		return cmp_u64(rank[x->num_unit], rank[y->num_unit]);
+	return 0;
+}
+
+static int
+cmp_samples(const void *ctx, uint32_t a, uint32_t b)
+{
+	const Plan *plan = ctx;
+	const PpMerge *m = plan->m;
+	const PpSample *x = &m->samples[a], *y = &m->samples[b];
+	const uint32_t *xend = m->locrefs + x->loc_off + x->nlocs;
+	const uint32_t *yend = m->locrefs + y->loc_off + y->nlocs;
+	uint32_t n = x->nlocs < y->nlocs ? x->nlocs : y->nlocs;
+
+	for (uint32_t i = 1; i <= n; i++)
+		if (xend[-(ptrdiff_t) i] != yend[-(ptrdiff_t) i])
+			return cmp_u64(plan->location_rank[xend[-(ptrdiff_t) i]],
+						   plan->location_rank[yend[-(ptrdiff_t) i]]);
+	if (x->nlocs != y->nlocs)
+		return cmp_u64(x->nlocs, y->nlocs);
+	n = x->nlabels < y->nlabels ? x->nlabels : y->nlabels;
+	for (uint32_t i = 0; i < n; i++)
+	{
+		int cmp = cmp_labels(plan, &m->labels[x->label_off + i], &m->labels[y->label_off + i]);
+
+		if (cmp != 0)
+			return cmp;
+	}
+	return cmp_u64(x->nlabels, y->nlabels);
+}
+
+static PpCode
+sort_ranks(Plan *plan, uint32_t *ranks, uint32_t *back, uint32_t n, PpIndexCompare cmp, PpError *err)
+{
+	PpCode code = pp_sort_indexes(back, n, cmp, plan, plan->m->alloc, err);
+
+	if (code == PP_OK)
+		for (uint32_t i = 0; i < n; i++)
+			ranks[back[i]] = i;
+	return code;
+}
+
+static PpCode
+plan_canonical(Plan *p, PpError *err)
+{
+	const PpAlloc *alloc = p->m->alloc;
+	PpCode code;
+
+	if ((code = sort_ranks(p, p->string_rank, p->strings, p->nstrings, cmp_strings, err)) ||
+		(code = sort_ranks(p, p->mapping_rank, p->mappings, p->nmappings, cmp_mappings, err)) ||
+		(code = sort_ranks(p, p->function_rank, p->functions, p->nfunctions, cmp_functions, err)) ||
+		(code = sort_ranks(p, p->location_rank, p->locations, p->nlocations, cmp_locations, err)) ||
+		(code = pp_sort_indexes(p->samples, p->nsamples, cmp_samples, p, alloc, err)) ||
+		(code = pp_sort_indexes(p->comments, p->ncomments, cmp_strings, p, alloc, err)))
+		return code;
+	return PP_OK;
+}
+
+static bool
+emit_arrays(const Plan *plan, PpProfile *out)
+{
+	PpArena *arena = out->arena;
+
+	out->strings = pp_arena_array(arena, plan->nstrings, sizeof(*out->strings));
+	out->types = pp_arena_array(arena, plan->m->ntypes, sizeof(*out->types));
+	out->samples = pp_arena_array(arena, plan->nsamples, sizeof(*out->samples));
+	out->values =
+		pp_arena_array(arena, (size_t) plan->nsamples * plan->m->ntypes, sizeof(*out->values));
+	out->locrefs = pp_arena_array(arena, plan->nlocrefs, sizeof(*out->locrefs));
+	out->labels = pp_arena_array(arena, plan->nlabels, sizeof(*out->labels));
+	out->mappings = pp_arena_array(arena, plan->nmappings, sizeof(*out->mappings));
+	out->locations = pp_arena_array(arena, plan->nlocations, sizeof(*out->locations));
+	out->lines = pp_arena_array(arena, plan->nlines, sizeof(*out->lines));
+	out->functions = pp_arena_array(arena, plan->nfunctions, sizeof(*out->functions));
+	out->comments = pp_arena_array(arena, plan->ncomments, sizeof(*out->comments));
+	return out->strings != NULL && out->types != NULL && out->samples != NULL &&
+		   out->values != NULL && out->locrefs != NULL && out->labels != NULL &&
+		   out->mappings != NULL && out->locations != NULL && out->lines != NULL &&
+		   out->functions != NULL && out->comments != NULL;
+}
+
+static bool
+emit_strings(const Plan *plan, PpProfile *out)
+{
+	out->nstrings = plan->nstrings;
+	for (uint32_t i = 0; i < plan->nstrings; i++)
+	{
+		PpBytes bytes = plan->m->strings[plan->strings[i]];
+
+		if (bytes.len > 0 && (bytes.data = pp_arena_copy(out->arena, bytes.data, bytes.len)) == NULL)
+			return false;
+		if (bytes.len == 0)
+			bytes.data = "";
+		out->strings[i] = bytes;
+	}
+	return true;
+}
+
+static void
+emit_header(const Plan *plan, PpProfile *out)
+{
+	const PpMerge *m = plan->m;
+	const uint32_t *rank = plan->string_rank;
+
+	out->ntypes = m->ntypes;
+	for (uint32_t i = 0; i < m->ntypes; i++)
+		out->types[i] = (PpValueType){rank[m->types[i].type], rank[m->types[i].unit]};
+	out->period_type = (PpValueType){rank[m->period_type.type], rank[m->period_type.unit]};
+	out->period = m->period;
+	out->time_nanos = m->time_nanos;
+	out->duration_nanos = m->duration_nanos;
+	out->drop_frames = rank[m->drop_frames];
+	out->keep_frames = rank[m->keep_frames];
+	out->default_sample_type = rank[m->default_sample_type];
+	out->doc_url = rank[m->doc_url];
+	out->ncomments = plan->ncomments;
+	for (uint32_t i = 0; i < plan->ncomments; i++)
+		out->comments[i] = rank[plan->comments[i]];
+}
+
+static void
+emit_tables(const Plan *plan, PpProfile *out)
+{
+	const PpMerge *m = plan->m;
+	const uint32_t *rank = plan->string_rank;
+
+	out->nmappings = plan->nmappings;
+	for (uint32_t i = 0; i < plan->nmappings; i++)
+	{
+		const MergeMapping *from = &m->mappings[plan->mappings[i]];
+
+		out->mappings[i] = (PpMapping){(uint64_t) i + 1,
+									   from->start,
+									   from->start + from->size,
+									   from->offset,
+									   rank[from->filename],
+									   rank[from->build_id],
+									   from->flags};
+	}
+	out->nfunctions = plan->nfunctions;
+	for (uint32_t i = 0; i < plan->nfunctions; i++)
+	{
+		const PpFunction *from = &m->functions[plan->functions[i]];
+
+		out->functions[i] = (PpFunction){(uint64_t) i + 1,
+										 rank[from->name],
+										 rank[from->system_name],
+										 rank[from->filename],
+										 from->start_line};
+	}
+	out->nlocations = plan->nlocations;
+	for (uint32_t i = 0; i < plan->nlocations; i++)
+	{
+		const MergeLocation *from = &m->locations[plan->locations[i]];
+		PpLocation *to = &out->locations[i];
+
+		*to = (PpLocation){(uint64_t) i + 1,
+						   from->address,
+						   PP_NONE,
+						   out->nlines,
+						   from->nlines,
+						   from->is_folded};
+		if (from->mapping != PP_NONE)
+		{
+			to->address += m->mappings[from->mapping].start;
+			to->mapping = plan->mapping_rank[from->mapping];
+		}
+		for (uint32_t k = 0; k < from->nlines; k++)
+		{
+			PpLine line = m->lines[from->line_off + k];
+
+			line.function = plan->function_rank[line.function];
+			out->lines[out->nlines++] = line;
+		}
+	}
+}
+
+static void
+emit_samples(const Plan *plan, PpProfile *out)
+{
+	const PpMerge *m = plan->m;
+	const uint32_t *rank = plan->string_rank;
+
+	out->nsamples = plan->nsamples;
+	for (uint32_t i = 0; i < plan->nsamples; i++)
+	{
+		const PpSample *from = &m->samples[plan->samples[i]];
+
+		out->samples[i] = (PpSample){out->nlocrefs, from->nlocs, out->nlabels, from->nlabels};
+		memcpy(out->values + (size_t) i * m->ntypes,
+			   m->values + (size_t) plan->samples[i] * m->ntypes,
+			   m->ntypes * sizeof(int64_t));
+		for (uint32_t k = 0; k < from->nlocs; k++)
+			out->locrefs[out->nlocrefs++] = plan->location_rank[m->locrefs[from->loc_off + k]];
+		for (uint32_t k = 0; k < from->nlabels; k++)
+		{
+			const PpLabel *label = &m->labels[from->label_off + k];
+
+			out->labels[out->nlabels++] =
+				(PpLabel){rank[label->key], rank[label->str], rank[label->num_unit], label->num};
+		}
+	}
+}
+
+PpCode
+pp_merge_finish(PpMerge *m, PpArena *arena, PpProfile **profile, PpError *err)
+{
+	Plan plan = {.m = m, .scratch = pp_arena_new(m->alloc)};
+	PpProfile *out = pp_profile_new(arena);
+	PpCode code = PP_OK;
+
+	if (plan.scratch == NULL || out == NULL)
+		code = pp_fail_nomem(err);
+	if (code == PP_OK)
+		code = plan_uses(&plan, err);
+	if (code == PP_OK && m->mode == PP_MERGE_CANONICAL)
+		code = plan_canonical(&plan, err);
+	if (code == PP_OK && (!emit_arrays(&plan, out) || !emit_strings(&plan, out)))
+		code = pp_fail_nomem(err);
+	if (code == PP_OK)
+	{
+		emit_header(&plan, out);
+		emit_tables(&plan, out);
+		emit_samples(&plan, out);
+		*profile = out;
+	}
+	pp_arena_free(plan.scratch);
+	return code;
+}

@@ -1,0 +1,402 @@
+/*
+ * pp_merge_intern.c
+ *		Keys of the merge: which strings, mappings, functions, locations and
+ *		samples of different profiles are the same.
+ *
+ * Each input has memo arrays from its indexes to ours, so that a location is
+ * looked up once per input however many stacks go through it; a sample is then
+ * a hash over a list of numbers.
+ */
+#include "core/pp_merge_state.h"
+
+#define SIZE_ROUNDING 4096 /* mapping sizes are compared in whole pages */
+
+uint32_t
+merge_bytes(PpMerge *m, PpBytes bytes)
+{
+	uint32_t hash = pp_table_fold(pp_table_bytes(m->seed, bytes.data, bytes.len));
+	size_t at = pp_table_first(&m->string_table, hash);
+	uint32_t i;
+	PpBytes copy = {"", bytes.len};
+
+	while ((i = pp_table_next(&m->string_table, hash, &at)) != PP_NONE)
+		if (pp_bytes_eq(m->strings[i], bytes))
+			return i;
+	if (!MERGE_RESERVE(m, m->strings, m->cap_strings, (size_t) m->nstrings + 1) ||
+		!pp_table_reserve(&m->string_table, m->alloc))
+		return PP_NONE;
+	if (bytes.len > 0 && (copy.data = pp_arena_copy(m->arena, bytes.data, bytes.len)) == NULL)
+		return PP_NONE;
+	i = m->nstrings++;
+	m->strings[i] = copy;
+	pp_table_insert(&m->string_table, hash, i);
+	return i;
+}
+
+uint32_t
+merge_string(PpMerge *m, const PpProfile *p, uint32_t string)
+{
+	uint32_t *memo = &m->string_memo.ids[string];
+
+	if (*memo == PP_NONE)
+		*memo = merge_bytes(m, p->strings[string]);
+	return *memo;
+}
+
+static uint64_t
+rounded_size(uint64_t size)
+{
+	return (size + (SIZE_ROUNDING - 1)) & ~(uint64_t) (SIZE_ROUNDING - 1);
+}
+
+int
+merge_mapping_cmp(const PpMerge *m, uint32_t a, uint32_t b)
+{
+	const MergeMapping *x = &m->mappings[a], *y = &m->mappings[b];
+	uint64_t xsize = rounded_size(x->size), ysize = rounded_size(y->size);
+	int cmp = pp_bytes_cmp(m->strings[x->key], m->strings[y->key]);
+
+	if (cmp != 0)
+		return cmp;
+	if (x->offset != y->offset)
+		return x->offset < y->offset ? -1 : 1;
+	return xsize < ysize ? -1 : xsize > ysize;
+}
+
+/* The lesser string, "" counting as unset. */
+static uint32_t
+lesser_string(const PpMerge *m, uint32_t a, uint32_t b)
+{
+	if (m->strings[a].len == 0)
+		return b;
+	if (m->strings[b].len == 0)
+		return a;
+	return pp_bytes_cmp(m->strings[a], m->strings[b]) <= 0 ? a : b;
+}
+
+/* Equal mappings of a canonical merge: what is left must not depend on the order. */
+static void
+join_mappings(const PpMerge *m, MergeMapping *into, const MergeMapping *from)
+{
+	if (from->start < into->start)
+		into->start = from->start;
+	if (from->size < into->size)
+		into->size = from->size;
+	into->filename = lesser_string(m, into->filename, from->filename);
+	into->build_id = lesser_string(m, into->build_id, from->build_id);
+	into->flags &= from->flags;
+}
+
+static uint32_t
+intern_mapping(PpMerge *m, const MergeMapping *new)
+{
+	uint32_t hash, i;
+	uint64_t h = m->seed;
+	size_t at;
+
+	h = pp_table_mix(h, new->key);
+	h = pp_table_mix(h, new->offset);
+	h = pp_table_mix(h, rounded_size(new->size));
+	hash = pp_table_fold(h);
+	at = pp_table_first(&m->mapping_table, hash);
+	while ((i = pp_table_next(&m->mapping_table, hash, &at)) != PP_NONE)
+	{
+		MergeMapping *old = &m->mappings[i];
+
+		if (old->key == new->key &&
+			old->offset == new->offset &&rounded_size(old->size) == rounded_size(new->size))
+		{
+			if (m->mode == PP_MERGE_CANONICAL)
+				join_mappings(m, old, new);
+			return i;
+		}
+	}
+	if (!MERGE_RESERVE(m, m->mappings, m->cap_mappings, (size_t) m->nmappings + 1) ||
+		!pp_table_reserve(&m->mapping_table, m->alloc))
+		return PP_NONE;
+	i = m->nmappings++;
+	m->mappings[i] = *new;
+	pp_table_insert(&m->mapping_table, hash, i);
+	return i;
+}
+
+uint32_t
+merge_mapping(PpMerge *m, const PpProfile *p, uint32_t mapping)
+{
+	uint32_t *memo = &m->mapping_memo.ids[mapping];
+	const PpMapping *in = &p->mappings[mapping];
+	MergeMapping new;
+
+	if (*memo != PP_NONE)
+		return *memo;
+	new.start = in->start;
+	new.size = in->limit - in->start;
+	new.offset = in->offset;
+	new.flags = in->flags;
+	new.filename = merge_string(m, p, in->filename);
+	new.build_id = merge_string(m, p, in->build_id);
+	if (new.filename == PP_NONE || new.build_id == PP_NONE)
+		return PP_NONE;
+	new.key = m->strings[new.build_id].len > 0 ? new.build_id : new.filename;
+	return *memo = intern_mapping(m, &new);
+}
+
+static uint32_t
+merge_function(PpMerge *m, const PpProfile *p, uint32_t function)
+{
+	uint32_t *memo = &m->function_memo.ids[function];
+	const PpFunction *in = &p->functions[function];
+	PpFunction new = {0};
+	uint64_t h = m->seed;
+	uint32_t hash, i;
+	size_t at;
+
+	if (*memo != PP_NONE)
+		return *memo;
+	new.name = merge_string(m, p, in->name);
+	new.system_name = merge_string(m, p, in->system_name);
+	new.filename = merge_string(m, p, in->filename);
+	new.start_line = in->start_line;
+	if (new.name == PP_NONE || new.system_name == PP_NONE || new.filename == PP_NONE)
+		return PP_NONE;
+	h = pp_table_mix(h, (uint64_t) new.name << 32 | new.system_name);
+	h = pp_table_mix(h, new.filename);
+	h = pp_table_mix(h, (uint64_t) new.start_line);
+	hash = pp_table_fold(h);
+	at = pp_table_first(&m->function_table, hash);
+	while ((i = pp_table_next(&m->function_table, hash, &at)) != PP_NONE)
+	{
+		const PpFunction *old = &m->functions[i];
+
+		if (old->name == new.name && old->system_name == new.system_name &&
+			old->filename == new.filename && old->start_line == new.start_line)
+			return *memo = i;
+	}
+	if (!MERGE_RESERVE(m, m->functions, m->cap_functions, (size_t) m->nfunctions + 1) ||
+		!pp_table_reserve(&m->function_table, m->alloc))
+		return PP_NONE;
+	i = m->nfunctions++;
+	m->functions[i] = new;
+	pp_table_insert(&m->function_table, hash, i);
+	return *memo = i;
+}
+
+/*
+ * The key of a location has the column of its last line only: that is how the
+ * reference tool compares, and an address never has two sets of columns.
+ */
+static bool
+same_lines(const PpLine *a, const PpLine *b, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++)
+		if (a[i].function != b[i].function || a[i].line != b[i].line)
+			return false;
+	return n == 0 || a[n - 1].column == b[n - 1].column;
+}
+
+static uint64_t
+hash_location(const PpMerge *m, const MergeLocation *loc, const PpLine *lines)
+{
+	uint64_t h = pp_table_mix(m->seed, loc->address);
+
+	h = pp_table_mix(h, (uint64_t) loc->mapping << 32 | (loc->is_folded != 0));
+	for (uint32_t i = 0; i < loc->nlines; i++)
+		h = pp_table_mix(h, (uint64_t) lines[i].function << 32 ^ (uint64_t) lines[i].line);
+	if (loc->nlines > 0)
+		h = pp_table_mix(h, (uint64_t) lines[loc->nlines - 1].column);
+	return h;
+}
+
+/* lines are at the end of m->lines, not counted yet. */
+static uint32_t
+intern_location(PpMerge *m, MergeLocation *new)
+{
+	const PpLine *lines = m->lines + m->nlines;
+	uint32_t hash = pp_table_fold(hash_location(m, new, lines));
+	size_t at = pp_table_first(&m->location_table, hash);
+	uint32_t i;
+
+	while ((i = pp_table_next(&m->location_table, hash, &at)) != PP_NONE)
+	{
+		const MergeLocation *old = &m->locations[i];
+		PpLine *old_lines = m->lines + old->line_off;
+
+		if (old->address != new->address || old->mapping != new->mapping ||
+			old->is_folded != new->is_folded || old->nlines != new->nlines ||
+			!same_lines(old_lines, lines, new->nlines))
+			continue;
+		if (m->mode == PP_MERGE_CANONICAL)
+			for (uint32_t k = 0; k < new->nlines; k++)
+				if (lines[k].column < old_lines[k].column)
+					old_lines[k].column = lines[k].column;
+		return i;
+	}
+	if (!MERGE_RESERVE(m, m->locations, m->cap_locations, (size_t) m->nlocations + 1) ||
+		!pp_table_reserve(&m->location_table, m->alloc))
+		return PP_NONE;
+	new->line_off = m->nlines;
+	m->nlines += new->nlines;
+	i = m->nlocations++;
+	m->locations[i] = *new;
+	pp_table_insert(&m->location_table, hash, i);
+	return i;
+}
+
+uint32_t
+merge_location(PpMerge *m, const PpProfile *p, uint32_t location)
+{
+	uint32_t *memo = &m->location_memo.ids[location];
+	const PpLocation *in = &p->locations[location];
+	MergeLocation new = {in->address, PP_NONE, in->is_folded != 0, 0, in->nlines};
+
+	if (*memo != PP_NONE)
+		return *memo;
+	if (in->mapping != PP_NONE)
+	{
+		new.mapping = merge_mapping(m, p, in->mapping);
+		if (new.mapping == PP_NONE)
+			return PP_NONE;
+		new.address -= p->mappings[in->mapping].start;
+	}
+	if (!MERGE_RESERVE(m, m->lines, m->cap_lines, (size_t) m->nlines + in->nlines))
+		return PP_NONE;
+	for (uint32_t i = 0; i < in->nlines; i++)
+	{
+		PpLine line = p->lines[in->line_off + i];
+
+		line.function = merge_function(m, p, line.function);
+		if (line.function == PP_NONE)
+			return PP_NONE;
+		m->lines[m->nlines + i] = line;
+	}
+	return *memo = intern_location(m, &new);
+}
+
+/*
+ * Put the stack and the labels of a sample behind what the pools hold, and hash
+ * them.  False without room.
+ */
+static bool
+stage_sample(PpMerge *m, const PpProfile *p, const PpSample *in, uint64_t *hash)
+{
+	uint64_t h = pp_table_mix(m->seed, (uint64_t) in->nlocs << 32 | in->nlabels);
+	const uint32_t *from = p->locrefs + in->loc_off;
+	const uint32_t *memo = m->location_memo.ids;
+	uint32_t *locs;
+	PpLabel *labels;
+
+	if (!MERGE_RESERVE(m, m->locrefs, m->cap_locrefs, (size_t) m->nlocrefs + in->nlocs) ||
+		!MERGE_RESERVE(m, m->labels, m->cap_labels, (size_t) m->nlabels + in->nlabels))
+		return false;
+	locs = m->locrefs + m->nlocrefs;
+	for (uint32_t i = 0; i < in->nlocs; i++)
+	{
+		uint32_t id = memo[from[i]];
+
+		if (id == PP_NONE && (id = merge_location(m, p, from[i])) == PP_NONE)
+			return false;
+		locs[i] = id;
+		h = pp_table_mix(h, id);
+	}
+	labels = m->labels + m->nlabels;
+	for (uint32_t i = 0; i < in->nlabels; i++)
+	{
+		const PpLabel *label = &p->labels[in->label_off + i];
+
+		labels[i].key = merge_string(m, p, label->key);
+		labels[i].str = merge_string(m, p, label->str);
+		labels[i].num_unit = merge_string(m, p, label->num_unit);
+		labels[i].num = label->num;
+		if (labels[i].key == PP_NONE || labels[i].str == PP_NONE || labels[i].num_unit == PP_NONE)
+			return false;
+		h = pp_table_mix(h, (uint64_t) labels[i].key << 32 | labels[i].str);
+		h = pp_table_mix(h, (uint64_t) labels[i].num);
+		h = pp_table_mix(h, labels[i].num_unit);
+	}
+	*hash = h;
+	return true;
+}
+
+static bool
+same_labels(const PpLabel *a, const PpLabel *b, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++)
+		if (a[i].key != b[i].key || a[i].str != b[i].str || a[i].num != b[i].num ||
+			a[i].num_unit != b[i].num_unit)
+			return false;
+	return true;
+}
+
+static uint32_t
+intern_sample(PpMerge *m, const PpSample *in, uint64_t h)
+{
+	uint32_t hash = pp_table_fold(h);
+	const uint32_t *locs = m->locrefs + m->nlocrefs;
+	const PpLabel *labels = m->labels + m->nlabels;
+	size_t at = pp_table_first(&m->sample_table, hash);
+	uint32_t i;
+
+	while ((i = pp_table_next(&m->sample_table, hash, &at)) != PP_NONE)
+	{
+		const PpSample *old = &m->samples[i];
+
+		if (old->nlocs == in->nlocs && old->nlabels == in->nlabels &&
+			(in->nlocs == 0 ||
+			 memcmp(m->locrefs + old->loc_off, locs, in->nlocs * sizeof(*locs)) == 0) &&
+			same_labels(m->labels + old->label_off, labels, in->nlabels))
+			return i;
+	}
+	if (!MERGE_RESERVE(m, m->samples, m->cap_samples, (size_t) m->nsamples + 1) ||
+		!pp_table_reserve(&m->sample_table, m->alloc))
+		return PP_NONE;
+	i = m->nsamples++;
+	m->samples[i] = (PpSample){m->nlocrefs, in->nlocs, m->nlabels, in->nlabels};
+	m->nlocrefs += in->nlocs;
+	m->nlabels += in->nlabels;
+	pp_table_insert(&m->sample_table, hash, i);
+	return i;
+}
+
+static bool
+reserve_values(PpMerge *m)
+{
+	size_t need = (size_t) m->nsamples * m->ntypes;
+	size_t cap = m->cap_values;
+	int64_t *grown;
+
+	if (need <= cap)
+		return true;
+	cap = cap * 2 > need ? cap * 2 : need < 64 ? 64 : need;
+	grown = m->alloc->resize(m->alloc->ctx, m->values, cap * sizeof(int64_t));
+	if (grown == NULL)
+		return false;
+	m->values = grown;
+	m->cap_values = cap;
+	return true;
+}
+
+PpCode
+merge_sample(PpMerge *m, const PpProfile *p, uint32_t sample, PpError *err)
+{
+	const PpSample *in = &p->samples[sample];
+	const int64_t *values = p->values + (size_t) sample * m->ntypes;
+	uint32_t known = m->nsamples;
+	int64_t *sums;
+	uint64_t hash;
+	uint32_t i;
+
+	if (!stage_sample(m, p, in, &hash) || (i = intern_sample(m, in, hash)) == PP_NONE ||
+		!reserve_values(m))
+		return merge_no_room(m, err);
+	sums = m->values + (size_t) i * m->ntypes;
+	if (i == known)
+		memcpy(sums, values, m->ntypes * sizeof(*sums));
+	else
+		for (uint32_t t = 0; t < m->ntypes; t++)
+			if (__builtin_add_overflow(sums[t], values[t], &sums[t]))
+				return pp_fail(err,
+							   PP_EOVERFLOW,
+							   PP_NO_OFFSET,
+							   "sum of sample values is out of range for bigint");
+	return PP_OK;
+}

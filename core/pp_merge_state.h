@@ -1,0 +1,116 @@
+/*
+ * pp_merge_state.h
+ *		What pp_merge_add builds and pp_merge_finish reads.
+ *
+ * Everything is interned: a string, function, mapping, location or sample exists
+ * once and is named by its index.  Locations remember their address relative to
+ * the mapping, so that a program loaded at another address meets itself.
+ */
+#ifndef PP_MERGE_STATE_H
+#define PP_MERGE_STATE_H
+
+#include "core/pp_merge.h"
+#include "core/pp_table.h"
+
+typedef struct MergeMapping
+{
+	uint64_t start, size, offset; /* size: limit - start, as it was */
+	uint32_t filename, build_id;
+	uint32_t flags;
+	uint32_t key; /* string: the build id if there is one, else the file */
+} MergeMapping;
+
+typedef struct MergeLocation
+{
+	uint64_t address; /* minus the start of the mapping */
+	uint32_t mapping; /* or PP_NONE */
+	uint32_t is_folded;
+	uint32_t line_off, nlines;
+} MergeLocation;
+
+/* What an input's indexes are here, PP_NONE where not met yet. */
+typedef struct MergeMemo
+{
+	uint32_t *ids;
+	uint32_t cap;
+} MergeMemo;
+
+struct PpMerge
+{
+	const PpAlloc *alloc;
+	PpMergeMode mode;
+	uint64_t seed;
+	int64_t count;
+	PpArena *arena; /* bytes of strings */
+
+	uint32_t nstrings, cap_strings;
+	PpBytes *strings;
+	PpTable string_table;
+
+	uint32_t nmappings, cap_mappings;
+	MergeMapping *mappings;
+	PpTable mapping_table;
+	uint32_t main_mapping; /* comes first in the result; PP_NONE for none */
+
+	uint32_t nfunctions, cap_functions;
+	PpFunction *functions;
+	PpTable function_table;
+
+	uint32_t nlocations, cap_locations;
+	MergeLocation *locations;
+	PpTable location_table;
+	uint32_t nlines, cap_lines;
+	PpLine *lines;
+
+	uint32_t nsamples, cap_samples;
+	PpSample *samples;
+	PpTable sample_table;
+	size_t nvalues, cap_values;
+	int64_t *values;
+	uint32_t nlocrefs, cap_locrefs;
+	uint32_t *locrefs;
+	uint32_t nlabels, cap_labels;
+	PpLabel *labels;
+
+	/* header; strings are indexes here */
+	uint32_t ntypes;
+	PpValueType *types; /* in the arena */
+	PpValueType period_type;
+	int64_t period, time_nanos, duration_nanos;
+	uint32_t drop_frames, keep_frames, default_sample_type, doc_url;
+	uint32_t ncomments, cap_comments;
+	uint32_t *comments;
+	PpTable comment_table;
+
+	/* of the input being added */
+	MergeMemo string_memo, mapping_memo, function_memo, location_memo;
+
+	bool full; /* an array met its 32-bit bound */
+};
+
+/*
+ * Room for `need` elements in an array of the state.  False: see merge_no_room.
+ */
+#define MERGE_RESERVE(m, array, cap, need)                                                         \
+	((need) <= (cap) || ({                                                                         \
+		 void *grown_ = merge_grow((m), (array), &(cap), (need), sizeof(*(array)));                \
+		 if (grown_ != NULL)                                                                       \
+			 (array) = grown_;                                                                     \
+		 grown_ != NULL;                                                                           \
+	 }))
+
+extern void *merge_grow(PpMerge *m, void *array, uint32_t *cap, size_t need, size_t size);
+extern PpCode merge_no_room(const PpMerge *m, PpError *err);
+
+/* Find or add one thing of an input; the index, or PP_NONE without room. */
+extern uint32_t merge_bytes(PpMerge *m, PpBytes bytes);
+extern uint32_t merge_string(PpMerge *m, const PpProfile *p, uint32_t string);
+extern uint32_t merge_mapping(PpMerge *m, const PpProfile *p, uint32_t mapping);
+extern uint32_t merge_location(PpMerge *m, const PpProfile *p, uint32_t location);
+/* The same with the values added up; PP_OK, or why not. */
+extern PpCode merge_sample(PpMerge *m, const PpProfile *p, uint32_t sample, PpError *err);
+
+/* Order of mappings that does not depend on what else was merged: by key. */
+extern int merge_mapping_cmp(const PpMerge *m, uint32_t a, uint32_t b);
+
+#endif
