@@ -3,7 +3,7 @@
 EXTVERSION = $(shell sed -n "s/^default_version *= *'\(.*\)'/\1/p" extension/pprof.control)
 
 MODULE_big = pprof_scraper
-OBJS       = $(patsubst %.c,%.o,$(wildcard scraper/*.c))
+OBJS       = $(patsubst %.c,%.o,$(wildcard scraper/*.c)) scraper/schedule.o
 
 PG_CPPFLAGS = -I. -Iextension -DPGPPROF_VERSION='"$(EXTVERSION)"' -MMD -MP
 PG_CFLAGS   = $(WERROR)
@@ -13,6 +13,10 @@ override with_llvm = no
 
 PGXS := $(shell $(PG_CONFIG) --pgxs)
 include $(PGXS)
+
+# An object of its own: pprof.so compiles the same source, perhaps right now.
+scraper/schedule.o: bgworker/schedule.c
+	$(CC) $(CFLAGS) $(CPPFLAGS) -c -o $@ $<
 
 pprof_scraper.so: $(CORE_LIB) extension/exports.map
 

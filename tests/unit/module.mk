@@ -1,0 +1,5 @@
+# module.mk: what unit tests link besides the core.
+UNIT_SRCS_test_schedule = bgworker/schedule.c
+UNIT_SRCS_test_delta    = scraper/delta.c
+UNIT_SRCS_test_target   = scraper/target.c
+UNIT_SRCS_test_response = scraper/response.c
