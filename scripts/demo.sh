@@ -19,7 +19,7 @@ readonly WAIT_SECONDS=${WAIT_SECONDS:-120}
 readonly CPU='process_cpu:cpu:nanoseconds:cpu:nanoseconds'
 readonly KINDS=(process_cpu memory goroutine mutex block)
 
-home= bridge_port= example_port=
+home='' bridge_port='' example_port=''
 
 # -- where things are -------------------------------------------------------
 
@@ -54,6 +54,7 @@ find_home()
 # What the last start wrote; nothing when there was none.
 load_state()
 {
+	# shellcheck source=/dev/null
 	[ ! -r "$STATE/state" ] || source "$STATE/state"
 }
 
@@ -79,7 +80,7 @@ free_port()
 
 query()
 {
-	(cd / && as_server "$PG_BINDIR/psql" -XAtq -v ON_ERROR_STOP=1 -h "$socket_dir" -d postgres "$@")
+	(cd / && as_server "$PG_BINDIR/psql" -XAtq -v ON_ERROR_STOP=1 -h "$socket_dir" -U postgres -d postgres "$@")
 }
 
 server_running()
@@ -223,7 +224,7 @@ start()
 	find_home
 	load_state
 	if server_running && example_running; then
-		say 'already running; `make stop` first to run a new build'
+		say 'already running; "make stop" first to run a new build'
 		since=$(query -c "SELECT now() - interval '1 hour'")
 		show_hints
 		return 0
@@ -323,7 +324,7 @@ open_psql()
 	find_postgres
 	find_home
 	load_state
-	server_running || die 'not running; `make start` starts it'
+	server_running || die 'not running; "make start" starts it'
 	(cd / && exec "$PG_BINDIR/psql" -h "$socket_dir" -U postgres -d postgres "${@}")
 }
 
