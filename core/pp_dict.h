@@ -66,6 +66,8 @@ extern PpCode pp_dict_chunk(
 	PpDict *dict, const PpAlloc *alloc, uint8_t **out, size_t *out_len, PpError *err);
 /* Forget what came since the last chunk (the transaction was rolled back). */
 extern void pp_dict_forget(PpDict *dict);
+/* Cut a writer back to these counts (entries of chunks that were rolled back). */
+extern void pp_dict_truncate(PpDict *dict, const uint32_t *counts);
 
 /* Line-level samples of a part as a profile with one sample type, for the cast to profile. */
 extern PpCode pp_dict_resolve(const PpDict *dict,
@@ -78,7 +80,8 @@ extern PpCode pp_dict_resolve(const PpDict *dict,
 
 /*
  * Add a part to a tree by function names: an array scatter over the
- * function-level nodes that loading built (inlined frames included).
+ * function-level nodes that loading built (inlined frames included).  Readers
+ * only (PP_EINVALID).  PP_EMALFORMED for a stack the dictionary does not know.
  */
 extern PpCode pp_dict_scatter(
 	const PpDict *dict, const PpSamplesPart *part, PpTree *tree, PpError *err);

@@ -45,6 +45,12 @@ pp_tree_free(PpTree *tree)
 	alloc->release(alloc->ctx, tree);
 }
 
+PpFlameRules
+pp_tree_rules(const PpTree *tree)
+{
+	return tree->rules;
+}
+
 size_t
 pp_tree_memory(const PpTree *tree)
 {

@@ -31,6 +31,7 @@ typedef struct PpTree PpTree;
 
 extern PpTree *pp_tree_new(const PpAlloc *alloc, PpFlameRules rules);
 extern void pp_tree_free(PpTree *tree);
+extern PpFlameRules pp_tree_rules(const PpTree *tree);
 extern size_t pp_tree_memory(const PpTree *tree);
 extern uint32_t pp_tree_size(const PpTree *tree); /* nodes without the root */
 

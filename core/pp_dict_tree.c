@@ -1,0 +1,341 @@
+/*
+ * pp_dict_tree.c
+ *		Function-level nodes of a dictionary, and the scatter of samples over them.
+ *
+ * A reader gives every node of the dictionary the function-level node that its
+ * innermost line stands for, once, when its chunk is loaded.  A flame graph then
+ * is one addition per stack.  Nodes carry the frame names of both rule sets, and
+ * frames that only one of them has are told apart by their name.
+ */
+#include "core/pp_dict_internal.h"
+
+static const PpBytes unknown_name = {"<unknown>", 9};
+
+enum
+{
+	NAME_NO_LINES,	/* a location without lines */
+	NAME_EMPTY_NAME /* a line whose function has no name */
+};
+
+void
+dict_tree_free(PpDict *dict)
+{
+	FunctionTree *t = &dict->functree;
+	void *arrays[] = {
+		t->parent, t->name, t->table.slots, t->names, t->by_string, t->by_mapping, t->node};
+
+	for (size_t i = 0; i < sizeof(arrays) / sizeof(arrays[0]); i++)
+		if (arrays[i] != NULL)
+			dict->alloc->release(dict->alloc->ctx, arrays[i]);
+}
+
+static uint64_t
+hash_node(const PpDict *dict, uint32_t id)
+{
+	return dict_hash_pair(dict, dict->functree.parent[id], dict->functree.name[id]);
+}
+
+/* The last element of a path, in brackets: how pprof names what has no symbols. */
+static PpCode
+bracketed_base(PpDict *dict, PpBytes path, PpBytes *name, PpError *err)
+{
+	uint32_t end = path.len, start;
+	char *text;
+
+	while (end > 1 && path.data[end - 1] == '/')
+		end--;
+	for (start = end; start > 0 && path.data[start - 1] != '/'; start--)
+		;
+	if (start == end)
+		start = end - 1; /* "/" */
+	if ((text = pp_arena_alloc(dict->bytes, (size_t) (end - start) + 2)) == NULL)
+		return pp_fail_nomem(err);
+	text[0] = '[';
+	memcpy(text + 1, path.data + start, end - start);
+	text[end - start + 1] = ']';
+	*name = (PpBytes){text, end - start + 2};
+	return PP_OK;
+}
+
+static PpCode
+add_name(PpDict *dict, FrameName name, uint32_t *id, PpError *err)
+{
+	FunctionTree *t = &dict->functree;
+	PpCode code = dict_grow(
+		dict, (void **) &t->names, &t->names_cap, (uint64_t) t->nnames + 1, sizeof(FrameName), err);
+
+	if (code != PP_OK)
+		return code;
+	*id = t->nnames++;
+	t->names[*id] = name;
+	t->no_frames += name.no_frame;
+	return PP_OK;
+}
+
+/* The name of a frame without a function name, per mapping and kind. */
+static PpCode
+nameless(PpDict *dict, uint32_t mapping, int kind, uint32_t *id, PpError *err)
+{
+	FunctionTree *t = &dict->functree;
+	uint32_t *known = mapping == PP_NONE ? &t->none[kind] : &t->by_mapping[mapping * 2 + kind];
+	FrameName name = {.pprof = unknown_name,
+					  .pyroscope = {"", 0},
+					  .no_frame = kind == NAME_NO_LINES};
+	PpCode code;
+
+	if (*known == 0)
+	{
+		PpBytes file = mapping == PP_NONE ? (PpBytes){"", 0}
+										  : dict->strings[dict->mappings[mapping].filename];
+
+		if (file.len > 0 && (code = bracketed_base(dict, file, &name.pprof, err)) != PP_OK)
+			return code;
+		if ((code = add_name(dict, name, id, err)) != PP_OK)
+			return code;
+		*known = *id + 1;
+	}
+	*id = *known - 1;
+	return PP_OK;
+}
+
+static PpCode
+line_name(PpDict *dict, const DictLocation *l, const PpLine *line, uint32_t *id, PpError *err)
+{
+	FunctionTree *t = &dict->functree;
+	uint32_t string = dict->functions[line->function].name;
+	PpBytes bytes = dict->strings[string];
+	PpCode code;
+
+	if (bytes.len == 0)
+		return nameless(dict, l->mapping, NAME_EMPTY_NAME, id, err);
+	if (t->by_string[string] == 0)
+	{
+		if ((code = add_name(dict, (FrameName){bytes, bytes, false}, id, err)) != PP_OK)
+			return code;
+		t->by_string[string] = *id + 1;
+	}
+	*id = t->by_string[string] - 1;
+	return PP_OK;
+}
+
+static PpCode
+child(PpDict *dict, uint32_t parent, uint32_t name, uint32_t *id, PpError *err)
+{
+	FunctionTree *t = &dict->functree;
+	uint64_t hash = dict_hash_pair(dict, parent, name);
+	uint32_t cap = t->cap;
+	PpCode code;
+
+	if ((code = dict_table_reserve(dict, &t->table, 1, hash_node, err)) != PP_OK)
+		return code;
+	for (uint32_t slot = hash & t->table.mask; t->table.slots[slot] != 0;
+		 slot = (slot + 1) & t->table.mask)
+	{
+		uint32_t other = t->table.slots[slot] - 1;
+
+		if (t->parent[other] == parent && t->name[other] == name)
+		{
+			*id = other;
+			return PP_OK;
+		}
+	}
+	if ((code = dict_grow(
+			 dict, (void **) &t->parent, &cap, (uint64_t) t->n + 1, sizeof(uint32_t), err)) != PP_OK)
+		return code;
+	cap = t->cap;
+	if ((code = dict_grow(
+			 dict, (void **) &t->name, &cap, (uint64_t) t->n + 1, sizeof(uint32_t), err)) != PP_OK)
+		return code;
+	t->cap = cap;
+	*id = t->n++;
+	t->parent[*id] = parent;
+	t->name[*id] = name;
+	dict_table_put(&t->table, hash, *id);
+	return PP_OK;
+}
+
+/* The function-level node under parent that a location leads to. */
+static PpCode
+descend(PpDict *dict, uint32_t parent, const DictLocation *l, uint32_t *node, PpError *err)
+{
+	uint32_t name;
+	PpCode code;
+
+	*node = parent;
+	if (l->nlines == 0)
+	{
+		if ((code = nameless(dict, l->mapping, NAME_NO_LINES, &name, err)) != PP_OK)
+			return code;
+		return child(dict, parent, name, node, err);
+	}
+	/* the outermost line is the last */
+	for (uint32_t i = l->nlines; i > 0; i--)
+		if ((code = line_name(dict, l, &dict->lines[l->line_off + i - 1], &name, err)) != PP_OK ||
+			(code = child(dict, *node, name, node, err)) != PP_OK)
+			return code;
+	return PP_OK;
+}
+
+/* Arrays that run along those of the dictionary, with zeros where they grew. */
+static PpCode
+extend_arrays(PpDict *dict, PpError *err)
+{
+	FunctionTree *t = &dict->functree;
+	uint32_t nstrings = dict->count[PP_DICT_STRINGS], nmappings = dict->count[PP_DICT_MAPPINGS];
+	PpCode code;
+
+	if ((code = dict_grow(dict,
+						  (void **) &t->by_string,
+						  &t->strings_cap,
+						  nstrings,
+						  sizeof(uint32_t),
+						  err)) != PP_OK ||
+		(code = dict_grow(dict,
+						  (void **) &t->by_mapping,
+						  &t->mappings_cap,
+						  (uint64_t) nmappings * 2,
+						  sizeof(uint32_t),
+						  err)) != PP_OK ||
+		(code = dict_grow(dict,
+						  (void **) &t->node,
+						  &t->nodes_cap,
+						  dict->count[PP_DICT_NODES],
+						  sizeof(uint32_t),
+						  err)) != PP_OK)
+		return code;
+	for (; t->strings_done < nstrings; t->strings_done++)
+		t->by_string[t->strings_done] = 0;
+	for (; t->mappings_done < nmappings; t->mappings_done++)
+		t->by_mapping[t->mappings_done * 2] = t->by_mapping[t->mappings_done * 2 + 1] = 0;
+	return PP_OK;
+}
+
+/* Node 0, which is nobody's child; its name is never looked at. */
+static PpCode
+begin(PpDict *dict, PpError *err)
+{
+	FunctionTree *t = &dict->functree;
+	uint32_t root;
+	PpCode code = child(dict, UINT32_MAX, UINT32_MAX, &root, err);
+
+	if (code != PP_OK)
+		return code;
+	t->node[0] = root;
+	t->nodes_done = 1;
+	return PP_OK;
+}
+
+PpCode
+dict_tree_extend(PpDict *dict, PpError *err)
+{
+	FunctionTree *t = &dict->functree;
+	PpCode code;
+
+	if ((code = extend_arrays(dict, err)) != PP_OK ||
+		(t->nodes_done == 0 && (code = begin(dict, err)) != PP_OK))
+		return code;
+	for (; t->nodes_done < dict->count[PP_DICT_NODES]; t->nodes_done++)
+	{
+		uint32_t node = t->nodes_done;
+
+		if ((node & 4095) == 0 && pp_poll(dict->alloc))
+			return pp_fail_canceled(err);
+		if ((code = descend(dict,
+							t->node[dict->node_parent[node]],
+							&dict->locations[dict->node_location[node]],
+							&t->node[node],
+							err)) != PP_OK)
+			return code;
+	}
+	return PP_OK;
+}
+
+/* --- scatter --- */
+
+/*
+ * Pyroscope's rules have no frame where a location has no lines: such nodes
+ * hand their value to the parent and their children as well.
+ */
+static void
+skip_no_frames(const FunctionTree *t, uint32_t *parent, int64_t *self, PpCode *code, PpError *err)
+{
+	for (uint32_t i = t->n - 1; i > 0 && *code == PP_OK; i--)
+		if (t->names[t->name[i]].no_frame)
+		{
+			if (__builtin_add_overflow(self[t->parent[i]], self[i], &self[t->parent[i]]))
+				*code = pp_fail(err, PP_EOVERFLOW, PP_NO_OFFSET, "sum of values is out of range");
+			self[i] = 0;
+		}
+	for (uint32_t i = 1; i < t->n; i++)
+	{
+		uint32_t up = t->parent[i];
+
+		/* parents come first, so theirs is settled */
+		parent[i] = up != 0 && t->names[t->name[up]].no_frame ? parent[up] : up;
+	}
+}
+
+static PpCode
+add_tree(const PpDict *dict, PpTree *tree, int64_t *self, PpArena *arena, PpError *err)
+{
+	const FunctionTree *t = &dict->functree;
+	bool pyroscope = pp_tree_rules(tree) == PP_RULES_PYROSCOPE;
+	PpBytes *names = pp_arena_array(arena, t->nnames, sizeof(PpBytes));
+	uint32_t *name = pp_arena_array(arena, t->n, sizeof(uint32_t));
+	uint32_t *parent = t->parent;
+	PpCode code = PP_OK;
+
+	if (names == NULL || name == NULL)
+		return pp_fail_nomem(err);
+	for (uint32_t i = 0; i < t->nnames; i++)
+		names[i] = pyroscope ? t->names[i].pyroscope : t->names[i].pprof;
+	memcpy(name, t->name, t->n * sizeof(uint32_t));
+	name[0] = 0;
+	if (pyroscope && t->no_frames > 0)
+	{
+		if ((parent = pp_arena_array(arena, t->n, sizeof(uint32_t))) == NULL)
+			return pp_fail_nomem(err);
+		parent[0] = 0;
+		skip_no_frames(t, parent, self, &code, err);
+		if (code != PP_OK)
+			return code;
+	}
+	return pp_tree_add_nodes(tree, t->n, parent, name, names, t->nnames, self, err);
+}
+
+PpCode
+pp_dict_scatter(const PpDict *dict, const PpSamplesPart *part, PpTree *tree, PpError *err)
+{
+	const FunctionTree *t = &dict->functree;
+	PpArena *arena;
+	int64_t *self;
+	PpCode code = PP_OK;
+
+	if (dict->writer)
+		return pp_fail(err, PP_EINVALID, PP_NO_OFFSET, "dictionary is for writing");
+	if (part->n == 0)
+		return PP_OK;
+	if ((arena = pp_arena_new(dict->alloc)) == NULL)
+		return pp_fail_nomem(err);
+	if ((self = pp_arena_zalloc(arena, t->n * sizeof(int64_t))) == NULL)
+		code = pp_fail_nomem(err);
+	for (uint32_t i = 0; i < part->n && code == PP_OK; i++)
+	{
+		uint32_t stack = part->entries[i].stack;
+
+		if (stack >= dict->count[PP_DICT_STACKS] || dict->stack_leaf[stack] >= t->nodes_done)
+		{
+			code = pp_fail(err, PP_EMALFORMED, PP_NO_OFFSET, "dictionary has no stack %u", stack);
+			break;
+		}
+
+		int64_t *sum = &self[t->node[dict->stack_leaf[stack]]];
+
+		if (__builtin_add_overflow(*sum, part->entries[i].value, sum))
+			code = pp_fail(err, PP_EOVERFLOW, PP_NO_OFFSET, "sum of values is out of range");
+	}
+	if (code == PP_OK)
+		code = add_tree(dict, tree, self, arena, err);
+	pp_arena_free(arena);
+	return code;
+}
