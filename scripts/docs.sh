@@ -26,7 +26,7 @@ chmod 755 "$work"
 	echo "unix_socket_directories = '$work'"
 	echo 'fsync = off'
 } >>"$work/data/postgresql.conf"
-(cd / && as_server "$PG_BINDIR/pg_ctl" -D "$work/data" -l "$work/data/log" -w -s start)
+(cd / && as_server "$PG_BINDIR/pg_ctl" -D "$work/data" -l "$work/data/log" -w -s start) >/dev/null || { cat "$work/data/log" >&2; die "the server did not start"; }
 
 query()
 {

@@ -103,6 +103,16 @@ check_exports()
 	done
 }
 
+# Every symbol of the core that a library uses is linked into it.
+check_symbols()
+{
+	local library
+	for library in pprof.so pprof_scraper.so; do
+		[ -e "$library" ] || continue
+		! nm -D --undefined-only "$library" | grep -E ' pp_'
+	done
+}
+
 # No backend that only uses the types loads libcurl, TLS or threads.
 check_libraries()
 {
@@ -126,7 +136,7 @@ check_core_stands_alone()
 }
 
 find_postgres
-for name in clang_format cppcheck shellcheck gofmt perl headers settings exports libraries version \
+for name in clang_format cppcheck shellcheck gofmt perl headers settings exports symbols libraries version \
 	core_stands_alone; do
 	check "$name"
 done
