@@ -42,7 +42,10 @@ extern PpCode pp_merge_add(PpMerge *merge, const PpProfile *profile, PpError *er
 /* The merged profile, in an arena of the caller; the state can go on. */
 extern PpCode pp_merge_finish(PpMerge *merge, PpArena *arena, PpProfile **profile, PpError *err);
 
-/* Copy with every value multiplied by -1 (PP_EOVERFLOW for the least int64). */
+/*
+ * Copy with every value multiplied by -1 (PP_EOVERFLOW for the least int64).
+ * Copies share with p what did not change, here and below.
+ */
 extern PpCode pp_profile_negate(const PpProfile *p, PpArena *arena, PpProfile **out, PpError *err);
 
 /* Copy in which every sample has the text label key=value, replacing any of that key. */
