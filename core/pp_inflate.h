@@ -24,22 +24,17 @@ extern PpContainer pp_container_guess(const uint8_t *data, size_t len);
  * max_profile_size and max_ratio.  Truncation, checksums, bytes after the last
  * gzip member are PP_EMALFORMED with the offset in the compressed input.
  */
-extern PpCode pp_inflate(PpContainer container,
-						 const uint8_t *data,
-						 size_t len,
-						 const PpLimits *limits,
-						 const PpAlloc *alloc,
-						 uint8_t **out,
-						 size_t *out_len,
-						 PpError *err);
+extern PpCode pp_inflate(PpContainer container, const uint8_t *data, size_t len,
+						 const PpLimits *limits, const PpAlloc *alloc, uint8_t **out,
+						 size_t *out_len, PpError *err);
+
+/* The same with the output in the arena; for PP_PLAIN it is data itself. */
+extern PpCode pp_inflate_arena(PpContainer container, const uint8_t *data, size_t len,
+							   const PpLimits *limits, PpArena *arena, const uint8_t **out,
+							   size_t *out_len, PpError *err);
 
 /* One gzip member: no name, no time, OS 255; level 1 to 12. */
-extern PpCode pp_gzip(const uint8_t *data,
-					  size_t len,
-					  int level,
-					  const PpAlloc *alloc,
-					  uint8_t **out,
-					  size_t *out_len,
-					  PpError *err);
+extern PpCode pp_gzip(const uint8_t *data, size_t len, int level, const PpAlloc *alloc,
+					  uint8_t **out, size_t *out_len, PpError *err);
 
 #endif
