@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # Install the Debian packages that are missing for the purposes given:
-# build, run, test.  Says what, and how to do it by hand; silent when all is there.
+# build, run, test, lint, docker.  Says what, and how to do it by hand; silent when all is there.
 set -euo pipefail
 # shellcheck source=scripts/lib.sh
 source "$(dirname "$0")/lib.sh"
@@ -23,8 +23,11 @@ packages_for()
 		lint)
 			echo clang-format-14 cppcheck shellcheck
 			;;
+		docker)
+			echo python3 python3-yaml debootstrap
+			;;
 		*)
-			die "usage: deps.sh build|run|test|lint ..."
+			die "usage: deps.sh build|run|test|lint|docker ..."
 			;;
 	esac
 }
@@ -36,6 +39,7 @@ installed()
 		postgresql-server-dev-all) compgen -G '/usr/lib/postgresql/*/lib/pgxs/src/makefiles/pgxs.mk' >/dev/null ;;
 		postgresql) compgen -G '/usr/lib/postgresql/*/bin/initdb' >/dev/null ;;
 		golang-go) command -v "${GO:-go}" >/dev/null ;;
+		python3-yaml) python3 -c 'import yaml' 2>/dev/null ;;
 		curl | perl | python3 | gcc | make) command -v "$1" >/dev/null ;;
 		*) dpkg-query -W -f '${db:Status-Status}\n' "$1" 2>/dev/null | grep -qx installed ;;
 	esac

@@ -106,11 +106,14 @@ check_exports()
 # Every symbol of the core that a library uses is linked into it.
 check_symbols()
 {
-	local library
+	local library status=0
 	for library in pprof.so pprof_scraper.so; do
 		[ -e "$library" ] || continue
-		! nm -D --undefined-only "$library" | grep -E ' pp_'
+		if nm -D --undefined-only "$library" | grep -E ' pp_'; then
+			status=1
+		fi
 	done
+	return "$status"
 }
 
 # No backend that only uses the types loads libcurl, TLS or threads.
