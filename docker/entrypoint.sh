@@ -27,9 +27,10 @@ init()
 		shared_preload_libraries = 'pprof'
 		pprof.bridge = on
 		pprof.bridge_listen = '0.0.0.0:4040'
+		pprof.bridge_database = 'host=$RUN user=bridge dbname=postgres'
 	CONF
 	"$BIN/pg_ctl" -D "$PGDATA.new" -w -s -o "-c listen_addresses='' -c pprof.bridge=off" start
-	psql -qc 'CREATE EXTENSION pprof'
+	psql -qc 'CREATE EXTENSION pprof' -c 'CREATE ROLE bridge LOGIN IN ROLE pprof_ingest, pprof_read'
 	if [ -n "${PGPPROF_READER_PASSWORD:-}" ]; then
 		psql -q -v password="$PGPPROF_READER_PASSWORD" <<-'SQL'
 			CREATE ROLE grafana LOGIN PASSWORD :'password' IN ROLE pprof_read;

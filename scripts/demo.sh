@@ -146,6 +146,7 @@ write_conf()
 			pprof.bridge = on
 			pprof.bridge_path = '$home/stage$PG_BINDIR/pprof-bridge'
 			pprof.bridge_listen = '127.0.0.1:$bridge_port'
+			pprof.bridge_database = 'host=$socket_dir user=bridge dbname=postgres'
 		CONF
 	} >"$STATE/pgpprof.conf"
 	install -m 644 "$STATE/pgpprof.conf" "$data/pgpprof.conf"
