@@ -35,8 +35,21 @@ extern int core_sqlstate(PpCode code);
 			core_raise(err);                                                                       \
 	} while (0)
 
-/* The server's own engine (ARE, C collation), RE2 spellings translated. */
+/*
+ * The server's own engine (ARE, C collation), RE2 spellings translated, texts in
+ * UTF-8.  A compiled expression lives in the memory context that was current at
+ * compile().  match() never raises (but for a cancel): text that is not valid is
+ * no match.  core_regex matches whole texts, as selectors do; core_regex_search
+ * looks anywhere in the text, as filters of profiles do.
+ */
 extern const PpRegex *core_regex(void);
+extern const PpRegex *core_regex_search(void);
+
+/*
+ * The texts that an expression from core_regex() consists of, if it is nothing
+ * but alternatives without special characters; 0 otherwise.
+ */
+extern uint32 core_regex_literals(const void *regex, const PpBytes **literals);
 
 /* Labels of a jsonb object of strings; normalised; ERROR 22023 on anything else. */
 extern void core_labels_from_jsonb(Jsonb *jsonb, PpArena *arena, PpLabelSet *labels);
