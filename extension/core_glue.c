@@ -228,6 +228,19 @@ core_text(PpBytes bytes)
 	return result;
 }
 
+PpBytes
+core_bytes(const text *value)
+{
+	int len = VARSIZE_ANY_EXHDR(value);
+	char *copy = pnstrdup(VARDATA_ANY(value), len);
+	char *utf8 = pg_server_to_any(copy, len, PG_UTF8);
+	PpBytes bytes;
+
+	bytes.data = utf8;
+	bytes.len = utf8 == copy ? (uint32_t) len : (uint32_t) strlen(utf8);
+	return bytes;
+}
+
 /* ---- label sets ---- */
 
 static void

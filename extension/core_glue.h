@@ -57,5 +57,7 @@ extern Jsonb *core_labels_to_jsonb(const PpLabelSet *labels);
 
 /* Profile strings are bytes: invalid UTF-8 and NUL become U+FFFD, then server encoding. */
 extern text *core_text(PpBytes bytes);
+/* The other way: a text argument as UTF-8, in the current memory context. */
+extern PpBytes core_bytes(const text *value);
 
 #endif

@@ -6,6 +6,7 @@
 #ifndef PPROF_H
 #define PPROF_H
 
+#include "core/pp_profile.h"
 #include "fmgr.h"
 
 /* One spelling for PostgreSQL 14 to 18. */
@@ -18,5 +19,17 @@
  * pprof.samples: a varlena around the bytes of pp_samples.h.
  * pprof.selector: a varlena around the canonical text of the selector.
  */
+
+/* A varlena, in the current memory context, around bytes of the core. */
+extern Datum pprof_varlena(const uint8_t *bytes, size_t len);
+
+/*
+ * pprof.profile as the core's model.  Its strings point into the detoasted
+ * datum, which lives in the current memory context or where the datum does.
+ */
+extern PpProfile *profile_from_datum(Datum datum, PpArena *arena);
+extern Datum profile_to_datum(const PpProfile *profile);
+
+#define PG_GETARG_PROFILE(n, arena) profile_from_datum(PG_GETARG_DATUM(n), arena)
 
 #endif

@@ -1,0 +1,101 @@
+/*
+ * profile_agg.c
+ *		Merge and diff aggregates over pprof.profile.
+ *
+ * Merging is associative and commutative in content, so one PpMerge serves
+ * plain, parallel and distributed plans.  The state of a difference is a merge
+ * as well: base profiles go in labelled and negated, as pp_profile_diff leaves
+ * them, so that partial differences add up.
+ */
+#include "postgres.h"
+
+#include "core/pp_codec.h"
+#include "core/pp_merge.h"
+#include "core_glue.h"
+#include "pprof.h"
+#include "sum_state.h"
+
+PPROF_FUNCTION(pprof_merge_profiles);
+PPROF_FUNCTION(pprof_diff_profiles);
+
+static void *
+profile_create(const PpAlloc *alloc)
+{
+	return pp_merge_new(alloc, PP_MERGE_CANONICAL);
+}
+
+/* The arena is on the current context, which lives for one row. */
+static PpCode
+profile_add(void *sum, const uint8_t *data, size_t len, PpError *err)
+{
+	PpArena *arena = core_arena_create();
+	PpProfile *profile;
+	PpCode code = pp_stored_decode(data, len, arena, &profile, err);
+
+	if (code == PP_OK)
+		code = pp_merge_add(sum, profile, err);
+	pp_arena_free(arena);
+	return code;
+}
+
+static PpCode
+profile_encode(void *sum, const PpAlloc *alloc, uint8_t **out, size_t *len, PpError *err)
+{
+	PpArena *arena = core_arena_create();
+	PpProfile *profile;
+	PpCode code = pp_merge_finish(sum, arena, &profile, err);
+
+	if (code == PP_OK)
+		code = pp_stored_encode(profile, alloc, out, len, err);
+	pp_arena_free(arena);
+	return code;
+}
+
+static const SumKind profile_kind = {profile_create, profile_add, profile_encode};
+
+/* Also the combine function of both aggregates. */
+Datum
+pprof_merge_profiles(PG_FUNCTION_ARGS)
+{
+	return sum_state_transition(fcinfo, &profile_kind);
+}
+
+static void
+add_base(SumState *state, Datum value)
+{
+	PpArena *arena = core_arena_create();
+	PpProfile *base = profile_from_datum(value, arena);
+	PpError err;
+
+	sum_state_touch(state);
+	CORE_CHECK(pp_profile_set_label(base,
+									pp_bytes_cstr("pprof::base"),
+									pp_bytes_cstr("true"),
+									arena,
+									&base,
+									&err),
+			   &err);
+	CORE_CHECK(pp_profile_negate(base, arena, &base, &err), &err);
+	CORE_CHECK(pp_merge_add(state->sum, base, &err), &err);
+	pp_arena_free(arena);
+}
+
+Datum
+pprof_diff_profiles(PG_FUNCTION_ARGS)
+{
+	SumState *state;
+
+	/* not known to be on either side, as unknown as a null profile */
+	if (PG_ARGISNULL(1) || PG_ARGISNULL(2))
+	{
+		if (PG_ARGISNULL(0))
+			PG_RETURN_NULL();
+		PG_RETURN_DATUM(PG_GETARG_DATUM(0));
+	}
+	state = sum_state_get(fcinfo, &profile_kind);
+	if (PG_GETARG_BOOL(2))
+		add_base(state, PG_GETARG_DATUM(1));
+	else
+		sum_state_add(state, PG_GETARG_DATUM(1));
+	return EOHPGetRWDatum(&state->hdr);
+}

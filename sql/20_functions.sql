@@ -1,0 +1,103 @@
+-- 20_functions.sql
+--     What can be asked of a profile, and the algebra of few.
+
+CREATE FUNCTION pprof.validate(data bytea) RETURNS text
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100
+    AS 'MODULE_PATHNAME', 'pprof_validate';
+COMMENT ON FUNCTION pprof.validate(bytea)
+    IS 'why these bytes are no profile, or null if they are one';
+
+-- Equal content; there is no order and no hash, so no operator class.
+CREATE FUNCTION pprof.eq(a pprof.profile, b pprof.profile) RETURNS boolean
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000
+    AS 'MODULE_PATHNAME', 'pprof_eq';
+COMMENT ON FUNCTION pprof.eq(pprof.profile, pprof.profile)
+    IS 'same content: neither order, ids nor samples of value zero count';
+
+CREATE FUNCTION pprof.ne(a pprof.profile, b pprof.profile) RETURNS boolean
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000
+    AS 'MODULE_PATHNAME', 'pprof_ne';
+COMMENT ON FUNCTION pprof.ne(pprof.profile, pprof.profile)
+    IS 'different content: neither order, ids nor samples of value zero count';
+
+CREATE OPERATOR pprof.= (
+    LEFTARG    = pprof.profile,
+    RIGHTARG   = pprof.profile,
+    FUNCTION   = pprof.eq,
+    COMMUTATOR = OPERATOR(pprof.=),
+    NEGATOR    = OPERATOR(pprof.<>),
+    RESTRICT   = eqsel,
+    JOIN       = eqjoinsel
+);
+COMMENT ON OPERATOR pprof.= (pprof.profile, pprof.profile) IS 'same content';
+
+CREATE OPERATOR pprof.<> (
+    LEFTARG    = pprof.profile,
+    RIGHTARG   = pprof.profile,
+    FUNCTION   = pprof.ne,
+    COMMUTATOR = OPERATOR(pprof.<>),
+    NEGATOR    = OPERATOR(pprof.=),
+    RESTRICT   = neqsel,
+    JOIN       = neqjoinsel
+);
+COMMENT ON OPERATOR pprof.<> (pprof.profile, pprof.profile) IS 'different content';
+
+CREATE FUNCTION pprof.merge(VARIADIC profiles pprof.profile[]) RETURNS pprof.profile
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000
+    AS 'MODULE_PATHNAME', 'pprof_merge_array';
+COMMENT ON FUNCTION pprof.merge(pprof.profile[])
+    IS 'sum of profiles in this order, as the pprof tool merges files; nulls are skipped';
+
+CREATE FUNCTION pprof.diff(a pprof.profile, b pprof.profile) RETURNS pprof.profile
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000
+    AS 'MODULE_PATHNAME', 'pprof_diff';
+COMMENT ON FUNCTION pprof.diff(pprof.profile, pprof.profile)
+    IS 'a minus b, the base, whose samples are kept apart by the label pprof::base (pprof -diff_base)';
+
+CREATE FUNCTION pprof.sample_types(
+        p pprof.profile,
+        OUT idx integer, OUT type text, OUT unit text, OUT is_default boolean)
+    RETURNS SETOF record
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100 ROWS 4
+    AS 'MODULE_PATHNAME', 'pprof_sample_types';
+COMMENT ON FUNCTION pprof.sample_types(pprof.profile)
+    IS 'columns of a profile, and which one is meant when none is named';
+
+CREATE FUNCTION pprof.num_samples(p pprof.profile) RETURNS integer
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100
+    AS 'MODULE_PATHNAME', 'pprof_num_samples';
+COMMENT ON FUNCTION pprof.num_samples(pprof.profile)
+    IS 'number of samples, each a stack with labels';
+
+CREATE FUNCTION pprof.total(p pprof.profile, sample_type text DEFAULT '') RETURNS bigint
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100
+    AS 'MODULE_PATHNAME', 'pprof_total';
+COMMENT ON FUNCTION pprof.total(pprof.profile, text)
+    IS 'sum of a column over all samples; sample_type is a name or an index, empty for the default';
+
+CREATE FUNCTION pprof.summary(p pprof.profile) RETURNS text
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100
+    AS 'MODULE_PATHNAME', 'pprof_summary';
+COMMENT ON FUNCTION pprof.summary(pprof.profile)
+    IS 'one line about a profile: totals, sizes and time';
+
+CREATE FUNCTION pprof.stacks(
+        p pprof.profile, sample_type text DEFAULT '',
+        OUT sample_id integer, OUT stack text[], OUT inlined boolean[], OUT value bigint,
+        OUT labels jsonb)
+    RETURNS SETOF record
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000 ROWS 500
+    AS 'MODULE_PATHNAME', 'pprof_stacks';
+COMMENT ON FUNCTION pprof.stacks(pprof.profile, text)
+    IS 'samples: function names from the leaf, value of one column, labels (an array where a key repeats)';
+
+CREATE FUNCTION pprof.frames(
+        p pprof.profile,
+        OUT sample_id integer, OUT depth integer, OUT function text, OUT system_name text,
+        OUT filename text, OUT line bigint, OUT col bigint, OUT address text, OUT mapping text,
+        OUT inlined boolean)
+    RETURNS SETOF record
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000 ROWS 10000
+    AS 'MODULE_PATHNAME', 'pprof_frames';
+COMMENT ON FUNCTION pprof.frames(pprof.profile)
+    IS 'frames of each sample from the leaf (depth 0), inlined ones included; null is what is not known';
