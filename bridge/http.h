@@ -1,0 +1,25 @@
+/*
+ * http.h
+ *		The HTTP server: collects requests, hands them to workers, sends answers.
+ */
+#ifndef BRIDGE_HTTP_H
+#define BRIDGE_HTTP_H
+
+#include "bridge/request.h"
+
+typedef struct Http Http;
+
+/* NULL with a line in the log. */
+extern Http *http_start(const Config *config);
+
+/* A worker has filled in the answer. */
+extern void http_answered(Request *request);
+
+/* Accept no more connections; open ones are closed after their next answer. */
+extern void http_stop_listening(Http *http);
+extern int http_inflight(const Http *http); /* requests begun and not yet answered */
+extern int http_connections(const Http *http);
+/* Only when nothing is in flight. */
+extern void http_stop(Http *http);
+
+#endif
