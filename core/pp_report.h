@@ -61,6 +61,13 @@ typedef struct PpReportOptions
 extern PpReportOptions pp_report_defaults(void);
 
 /*
+ * What the tool does with each profile as it is loaded, before several are
+ * merged: one without mappings gets an empty mapping for all its locations.
+ */
+extern PpCode pp_report_add_mapping(const PpProfile *p, PpArena *arena, PpProfile **out,
+									PpError *err);
+
+/*
  * What the tool does with a profile once it is loaded and merged: a profile
  * without mappings gets an empty one, drop_frames is applied (unless
  * all_frames), file names that look like URLs are emptied.  The result shares

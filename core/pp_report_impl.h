@@ -1,0 +1,67 @@
+/*
+ * pp_report_impl.h
+ *		What the reports share: the prepared profile, and texts of its parts.
+ */
+#ifndef PP_REPORT_IMPL_H
+#define PP_REPORT_IMPL_H
+
+#include "core/pp_filter.h"
+#include "core/pp_measure.h"
+
+typedef struct PpReport
+{
+	const PpReportOptions *options;
+	PpArena *arena;
+	PpProfile *p;		/* after filters and granularity */
+	PpLabelUnits units; /* of the profile before filtering */
+	uint32_t column;
+	int64_t total;
+	PpBytes unit;  /* of the report; "minimum" until it is chosen */
+	double ratio;  /* 1 / divide_by */
+	bool prepared; /* units are to be cleared */
+} PpReport;
+
+/* raw reports ignore the granularity of the options: they show addresses. */
+extern PpCode pp_report_prepare(PpReport *report, const PpProfile *p, const PpReportOptions *options,
+								const PpSearch *search, bool raw, PpArena *arena, PpError *err);
+extern void pp_report_end(PpReport *report);
+
+static inline PpBytes
+pp_report_sample_unit(const PpReport *r)
+{
+	return pp_str(r->p, r->p->types[r->column].unit);
+}
+
+/* The chosen column of a sample, and what a mean divides it by (else 0). */
+static inline int64_t
+pp_report_value(const PpReport *r, uint32_t sample)
+{
+	return r->p->values[(size_t) sample * r->p->ntypes + r->column];
+}
+
+static inline int64_t
+pp_report_divisor(const PpReport *r, uint32_t sample)
+{
+	return r->options->mean ? r->p->values[(size_t) sample * r->p->ntypes] : 0;
+}
+
+/* Right-aligned in width; divide_by applies. */
+extern PpCode pp_report_number(const PpReport *r, PpBuf *out, int64_t value, size_t width,
+							   PpError *err);
+
+/* File, build id, comments, type, time, duration: a line each. */
+extern PpCode pp_report_header(const PpReport *r, PpBuf *out, PpError *err);
+
+/*
+ * Calls back for each key of the sample's text labels (or number labels) to
+ * append a line, and appends the lines to out in the order of their bytes.
+ */
+typedef void (*PpLabelLine)(const PpReport *r, PpBuf *line, const PpLabel *labels, uint32_t n);
+extern PpCode pp_report_label_lines(const PpReport *r, const PpSample *sample, bool numbers,
+									PpLabelLine line, const char *separator, PpBuf *out,
+									PpError *err);
+
+extern void pp_time_text(PpBuf *out, int64_t nanos, bool raw);
+extern void pp_duration_text(PpBuf *out, int64_t nanos);
+
+#endif
