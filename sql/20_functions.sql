@@ -101,3 +101,14 @@ CREATE FUNCTION pprof.frames(
     AS 'MODULE_PATHNAME', 'pprof_frames';
 COMMENT ON FUNCTION pprof.frames(pprof.profile)
     IS 'frames of each sample from the leaf (depth 0), inlined ones included; null is what is not known';
+
+CREATE FUNCTION pprof.flamegraph(
+        p pprof.profile, sample_type text DEFAULT '', max_nodes integer DEFAULT 16384,
+        rules text DEFAULT 'pprof',
+        OUT level integer, OUT value bigint, OUT self bigint, OUT label text,
+        OUT truncated boolean, OUT ord integer)
+    RETURNS SETOF record
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000 ROWS 5000
+    AS 'MODULE_PATHNAME', 'pprof_flamegraph_profile';
+COMMENT ON FUNCTION pprof.flamegraph(pprof.profile, text, integer, text)
+    IS 'flame graph in pre-order; beyond max_nodes (below 1: none) the least nodes fold into one "other" each; rules: pprof or pyroscope';

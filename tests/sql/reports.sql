@@ -1,0 +1,70 @@
+-- a profile as rows: stacks, frames, flame graph, top
+\getenv abs_srcdir PG_ABS_SRCDIR
+\set data :abs_srcdir '/data/pprof/'
+SELECT set_config('test.data', :'data', false) \g /dev/null
+SET search_path = public, pprof;
+CREATE FUNCTION file(name text) RETURNS profile LANGUAGE sql
+    AS $$ SELECT pg_read_binary_file(current_setting('test.data') || name)::pprof.profile $$;
+CREATE TABLE profiles AS
+    SELECT name, file(name) AS p
+      FROM unnest('{in/basic.pb, in/addr.pb, in/heap.pb, in/names.pb, in/drop.pb, in/filter.pb,
+                    go/go123-a-cpu.pb.gz, go/go123-a-heap.pb.gz, go/go119-a-cpu.pb.gz}'::text[]) name;
+
+-- stacks carry every value: their sum is the total, of each column
+SELECT bool_and(sum = total(p, idx::text)) AS sums, bool_and(n = num_samples(p)) AS numbers
+  FROM profiles, sample_types(p),
+       LATERAL (SELECT sum(value), count(*) AS n FROM stacks(p, idx::text)) s;
+SELECT * FROM stacks(file('in/basic.pb'), 'samples') ORDER BY sample_id LIMIT 6;
+SELECT sample_id, value, labels FROM stacks(file('in/heap.pb'), 'inuse_space') ORDER BY sample_id LIMIT 3;
+-- frames are the stacks, one row each
+SELECT bool_and(array_length(stack, 1) IS NOT DISTINCT FROM n AND inlined IS NOT DISTINCT FROM flags) AS frames
+  FROM profiles, stacks(p) s
+  LEFT JOIN LATERAL (SELECT nullif(count(*), 0) AS n, coalesce(array_agg(f.inlined ORDER BY depth), '{}') AS flags
+                       FROM frames(p) f WHERE f.sample_id = s.sample_id) f ON true
+ WHERE name NOT LIKE 'go/%';
+SELECT * FROM frames(file('in/basic.pb')) WHERE sample_id < 2 ORDER BY sample_id, depth;
+SELECT function, address, mapping FROM frames(file('in/addr.pb')) WHERE sample_id = 0 ORDER BY depth;
+
+-- flame graphs that were computed elsewhere
+CREATE TABLE expected (ord serial, level int, value bigint, self bigint, label text);
+CREATE FUNCTION differs(name text) RETURNS SETOF expected LANGUAGE plpgsql AS $$
+BEGIN
+    TRUNCATE expected RESTART IDENTITY;
+    EXECUTE format($copy$COPY expected (level, value, self, label)
+                         FROM %L (DELIMITER E'\t', FORMAT csv, HEADER, QUOTE E'\b')$copy$,
+                   current_setting('test.data') || 'derived/' || name || '.flamegraph.tsv');
+    RETURN QUERY SELECT e.* FROM (SELECT e.ord - 1 AS ord, e.level, e.value, e.self, replace(e.label, '\n', E'\n') FROM expected e
+                                EXCEPT SELECT f.ord, f.level, f.value, f.self, f.label
+                                         FROM flamegraph(file('in/' || name || '.pb'), max_nodes => 0) f) e;
+END $$;
+SELECT name, d.* FROM unnest('{addr, basic, filter, heap, names}'::text[]) name, differs(name) d;
+SELECT * FROM flamegraph(file('in/basic.pb'));
+SELECT * FROM flamegraph(file('in/basic.pb'), 'samples', max_nodes => 5);
+SELECT * FROM flamegraph(file('in/basic.pb'), rules => 'pyroscope');
+-- values are sums: a node's is its own and its children's, the root's is the total
+SELECT bool_and(value = self + children) AS sums
+  FROM profiles, sample_types(p) t,
+       LATERAL (SELECT f.value, f.self,
+                       (SELECT coalesce(sum(c.value), 0) FROM flamegraph(p, idx::text, 0) c
+                         WHERE c.level = f.level + 1 AND c.ord > f.ord
+                           AND c.ord < coalesce((SELECT min(n.ord) FROM flamegraph(p, idx::text, 0) n
+                                                  WHERE n.level <= f.level AND n.ord > f.ord), 1000000)) AS children
+                  FROM flamegraph(p, idx::text, 0) f) x
+ WHERE name = 'in/basic.pb';
+SELECT bool_and(value = total(p)) AS totals FROM profiles, flamegraph(p) WHERE level = 0;
+-- truncation keeps sums and says so
+SELECT bool_and(sum = total(p)) AS sums, bool_or(truncated) AS truncated
+  FROM profiles, LATERAL (SELECT sum(self), bool_or(truncated) AS truncated FROM flamegraph(p, '', 8)) f;
+
+-- null in, nothing out
+SELECT count(*) FROM flamegraph(NULL::profile);
+SELECT count(*) FROM stacks(NULL::profile);
+-- refusals
+\set VERBOSITY sqlstate
+SELECT * FROM flamegraph(file('in/basic.pb'), rules => 'others');
+SELECT * FROM flamegraph(file('in/basic.pb'), 'nonsense');
+SELECT * FROM stacks(file('in/basic.pb'), 'nonsense');
+DROP TABLE profiles;
+DROP FUNCTION differs;
+DROP TABLE expected;
+DROP FUNCTION file;
