@@ -174,8 +174,11 @@ find_child(PpTree *tree, uint32_t parent, uint32_t name, uint32_t *child, PpErro
 static inline PpCode
 add_self(PpTree *tree, uint32_t node, int64_t value, PpError *err)
 {
-	if (__builtin_add_overflow(tree->self[node], value, &tree->self[node]))
+	int64_t sum;
+
+	if (__builtin_add_overflow(tree->self[node], value, &sum))
 		return pp_fail(err, PP_EOVERFLOW, PP_NO_OFFSET, "sum of values is out of range");
+	tree->self[node] = sum;
 	return PP_OK;
 }
 

@@ -35,7 +35,10 @@ extern PpFlameRules pp_tree_rules(const PpTree *tree);
 extern size_t pp_tree_memory(const PpTree *tree);
 extern uint32_t pp_tree_size(const PpTree *tree); /* nodes without the root */
 
-/* Add value to the self of the stack given root first; names are copied. depth 0 is an empty stack. */
+/*
+ * Add value to the self of the stack given root first; names are copied.  depth 0
+ * is an empty stack.  Under PP_RULES_PPROF an empty name becomes "<unknown>".
+ */
 extern PpCode pp_tree_add(
 	PpTree *tree, const PpBytes *names, size_t depth, int64_t value, PpError *err);
 
@@ -72,10 +75,12 @@ typedef struct PpFlameRow
 
 /*
  * Rows of the tree, siblings in the order of its rules.  max_nodes < 1 means all.
- * Otherwise nodes below the max_nodes-th largest total are folded, per parent,
- * into one last leaf "other" with truncated set; ties at the threshold are kept;
- * sums are preserved.  *hidden is how many nodes were folded.  Rows come from
- * the arena.
+ * Otherwise nodes below the max_nodes-th largest total (by magnitude: differences
+ * have negative ones) are folded, per parent, into one last leaf "other" with
+ * truncated set, which is left out if their sum is 0; ties at the threshold are
+ * kept; sums are preserved.  *hidden is how many nodes were folded.  Functions
+ * named "other" that Pyroscope's rules fold are not hidden, nor is a leaf that
+ * stands for them alone truncated.  Rows come from the arena.
  */
 extern PpCode pp_tree_flame(PpTree *tree,
 							int64_t max_nodes,
