@@ -9,6 +9,7 @@
 #include "core_glue.h"
 #include "flamegraph.h"
 #include "pprof.h"
+#include "profile_report.h"
 #include "rows.h"
 
 PPROF_FUNCTION(pprof_flamegraph_profile);
@@ -69,6 +70,8 @@ pprof_flamegraph_profile(PG_FUNCTION_ARGS)
 	if (tree == NULL)
 		ereport(ERROR, errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory"));
 	CORE_CHECK(pp_profile_column(profile, core_bytes(PG_GETARG_TEXT_PP(1)), &column, &err), &err);
+	if (rules == PP_RULES_PPROF)
+		profile = profile_load(profile, arena);
 	CORE_CHECK(pp_tree_add_profile(tree, profile, column, &err), &err);
 	return flame_rows(fcinfo, tree, PG_GETARG_INT32(2));
 }

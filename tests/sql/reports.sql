@@ -37,7 +37,7 @@ BEGIN
                                 EXCEPT SELECT f.ord, f.level, f.value, f.self, f.label
                                          FROM flamegraph(file('in/' || name || '.pb'), max_nodes => 0) f) e;
 END $$;
-SELECT name, d.* FROM unnest('{addr, basic, filter, heap, names}'::text[]) name, differs(name) d;
+SELECT name, d.* FROM unnest('{addr, basic, drop, filter, heap, names}'::text[]) name, differs(name) d;
 SELECT * FROM flamegraph(file('in/basic.pb'));
 SELECT * FROM flamegraph(file('in/basic.pb'), 'samples', max_nodes => 5);
 SELECT * FROM flamegraph(file('in/basic.pb'), rules => 'pyroscope');
@@ -56,6 +56,17 @@ SELECT bool_and(value = total(p)) AS totals FROM profiles, flamegraph(p) WHERE l
 SELECT bool_and(sum = total(p)) AS sums, bool_or(truncated) AS truncated
   FROM profiles, LATERAL (SELECT sum(self), bool_or(truncated) AS truncated FROM flamegraph(p, '', 8)) f;
 
+-- top, as the tool prints it
+SELECT * FROM top(file('in/basic.pb'));
+SELECT name, flat, cum FROM top(file('in/basic.pb'), 'samples', sort => 'cum');
+SELECT name, flat, cum FROM top(file('in/basic.pb'), granularity => 'lines', noinlines => true);
+SELECT granularity, count(*), sum(flat)
+  FROM unnest('{functions, filefunctions, files, lines, addresses}'::text[]) granularity,
+       top(file('in/basic.pb'), granularity => granularity) GROUP BY granularity ORDER BY granularity;
+SELECT name, flat, cum FROM top(file('in/drop.pb'));
+-- a difference is relative to what the base has
+SELECT name, flat, flat_pct FROM top(diff(file('in/new.pb'), file('in/old.pb'))) ORDER BY abs(flat) DESC, name LIMIT 3;
+
 -- null in, nothing out
 SELECT count(*) FROM flamegraph(NULL::profile);
 SELECT count(*) FROM stacks(NULL::profile);
@@ -64,6 +75,11 @@ SELECT count(*) FROM stacks(NULL::profile);
 SELECT * FROM flamegraph(file('in/basic.pb'), rules => 'others');
 SELECT * FROM flamegraph(file('in/basic.pb'), 'nonsense');
 SELECT * FROM stacks(file('in/basic.pb'), 'nonsense');
+SELECT * FROM top(file('in/basic.pb'), 'nonsense');
+SELECT * FROM top(file('in/basic.pb'), sort => 'up');
+SELECT * FROM top(file('in/basic.pb'), granularity => 'modules');
+\set VERBOSITY default
+SELECT * FROM top(file('in/basic.pb'), granularity => 'modules');
 DROP TABLE profiles;
 DROP FUNCTION differs;
 DROP TABLE expected;
