@@ -21,6 +21,13 @@
 extern void InitMaterializedSRF(FunctionCallInfo fcinfo, bits32 flags);
 #endif
 
+/* 50c67c2019ab (17): wait event sets belong to a resource owner, or to nobody. */
+#if PG_VERSION_NUM >= 170000
+#define CreateLastingWaitEventSet(nevents) CreateWaitEventSet(NULL, nevents)
+#else
+#define CreateLastingWaitEventSet(nevents) CreateWaitEventSet(TopMemoryContext, nevents)
+#endif
+
 /* repalloc_huge, but NULL when there is no memory (repalloc_extended is not everywhere). */
 extern void *repalloc_no_oom(void *pointer, Size size);
 

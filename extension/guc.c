@@ -9,6 +9,15 @@
 #include "compat.h"
 #include "guc.h"
 
+bool pprof_bridge = false;
+char *pprof_bridge_database = NULL;
+char *pprof_bridge_listen = NULL;
+char *pprof_bridge_path = NULL;
+char *pprof_databases = NULL;
+int pprof_scrape_concurrency = 256;
+int pprof_scrape_max_body = 64 * 1024;
+int pprof_scrape_memory = 256 * 1024;
+int pprof_scrape_reload = 2000;
 char *pprof_tenant = NULL;
 
 /* Settings that carry the name of the PpLimits field they set, and its value. */
@@ -86,6 +95,56 @@ define_limit(const char *name, const char *description)
 void
 pprof_define_gucs(void)
 {
+	DefineCustomBoolVariable("pprof.bridge",
+							 "Run pprof-bridge beside the server.",
+							 "Needs pprof in shared_preload_libraries.",
+							 &pprof_bridge,
+							 false,
+							 PGC_SIGHUP,
+							 0,
+							 NULL,
+							 NULL,
+							 NULL);
+	DefineCustomStringVariable("pprof.bridge_database",
+							   "Database of the bridge: a name, or a whole connection string.",
+							   "When empty, the first of pprof.databases.",
+							   &pprof_bridge_database,
+							   "",
+							   PGC_SIGHUP,
+							   GUC_SUPERUSER_ONLY,
+							   NULL,
+							   NULL,
+							   NULL);
+	DefineCustomStringVariable("pprof.bridge_listen",
+							   "Address and port on which the bridge listens.",
+							   NULL,
+							   &pprof_bridge_listen,
+							   "localhost:4040",
+							   PGC_SIGHUP,
+							   0,
+							   NULL,
+							   NULL,
+							   NULL);
+	DefineCustomStringVariable("pprof.bridge_path",
+							   "Path of the program pprof-bridge.",
+							   "When empty, beside the server's own programs.",
+							   &pprof_bridge_path,
+							   "",
+							   PGC_SIGHUP,
+							   GUC_SUPERUSER_ONLY,
+							   NULL,
+							   NULL,
+							   NULL);
+	DefineCustomStringVariable("pprof.databases",
+							   "Databases in which a worker scrapes targets.",
+							   "A list; empty for none.  Needs pprof in shared_preload_libraries.",
+							   &pprof_databases,
+							   "postgres",
+							   PGC_SIGHUP,
+							   GUC_LIST_INPUT,
+							   NULL,
+							   NULL,
+							   NULL);
 	define_limit("pprof.max_comment_bytes", "Most bytes of comments in a profile.");
 	define_limit("pprof.max_comments", "Most comments in a profile.");
 	define_limit("pprof.max_compressed", "Largest compressed profile accepted.");
@@ -104,6 +163,54 @@ pprof_define_gucs(void)
 	define_limit("pprof.max_string", "Longest string in a profile.");
 	define_limit("pprof.max_strings", "Most strings in a profile.");
 	define_limit("pprof.max_total_frames", "Most frames over all samples of a profile.");
+	DefineCustomIntVariable("pprof.scrape_concurrency",
+							"Most targets fetched at a time by the worker of one database.",
+							"A CPU profile holds its place for nearly the whole interval.",
+							&pprof_scrape_concurrency,
+							256,
+							1,
+							10000,
+							PGC_SIGHUP,
+							0,
+							NULL,
+							NULL,
+							NULL);
+	DefineCustomIntVariable("pprof.scrape_max_body",
+							"Largest answer of a scraped target, as it is sent.",
+							NULL,
+							&pprof_scrape_max_body,
+							64 * 1024,
+							1,
+							1024 * 1024 - 1,
+							PGC_SIGHUP,
+							GUC_UNIT_KB,
+							NULL,
+							NULL,
+							NULL);
+	DefineCustomIntVariable("pprof.scrape_memory",
+							"No fetch is started while answers that are not stored yet take more than this.",
+							NULL,
+							&pprof_scrape_memory,
+							256 * 1024,
+							1024,
+							MAX_KILOBYTES,
+							PGC_SIGHUP,
+							GUC_UNIT_KB,
+							NULL,
+							NULL,
+							NULL);
+	DefineCustomIntVariable("pprof.scrape_reload",
+							"How often the scraper looks for changes of its configuration.",
+							NULL,
+							&pprof_scrape_reload,
+							2000,
+							100,
+							60000,
+							PGC_SIGHUP,
+							GUC_UNIT_MS,
+							NULL,
+							NULL,
+							NULL);
 	DefineCustomStringVariable("pprof.tenant",
 							   "Tenant whose profiles are written and read.",
 							   NULL,

@@ -8,6 +8,15 @@
 #include "core/pp_labels.h"
 #include "core/pp_limits.h"
 
+extern bool pprof_bridge;
+extern char *pprof_bridge_database;
+extern char *pprof_bridge_listen;
+extern char *pprof_bridge_path;
+extern char *pprof_databases;
+extern int pprof_scrape_concurrency;
+extern int pprof_scrape_max_body; /* kB */
+extern int pprof_scrape_memory;	  /* kB */
+extern int pprof_scrape_reload;	  /* ms */
 extern char *pprof_tenant;
 
 extern void pprof_define_gucs(void);

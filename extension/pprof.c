@@ -4,6 +4,9 @@
  */
 #include "postgres.h"
 
+#include "miscadmin.h"
+
+#include "bgworker/launcher.h"
 #include "guc.h"
 #include "pprof.h"
 
@@ -15,4 +18,6 @@ void
 _PG_init(void)
 {
 	pprof_define_gucs();
+	if (process_shared_preload_libraries_in_progress)
+		launcher_register();
 }

@@ -439,14 +439,14 @@ hash_text(uint64_t hash, const char *text)
 }
 
 static uint64_t
-spec_id(const ScrapeSpec *spec, const char *address)
+spec_id(const ScrapeSpec *spec)
 {
 	uint64_t hash = UINT64_C(0xcbf29ce484222325);
 
 	hash = hash_text(hash, spec->config->name);
 	hash = hash_text(hash, spec->type->name);
 	hash = hash_text(hash, spec->name);
-	hash = hash_text(hash, spec->url != NULL ? spec->url : address);
+	hash = hash_text(hash, spec->url != NULL ? spec->url : spec->address);
 	for (int i = 0; i < spec->labels.n; i++)
 	{
 		hash = hash_text(hash, spec->labels.pairs[i].name);
@@ -485,7 +485,7 @@ target_spec(PpArena *arena, const ScrapeConfig *config, const ScrapeType *type, 
 
 	if (strncmp(name, godeltaprof, sizeof(godeltaprof) - 1) == 0)
 		name += sizeof(godeltaprof) - 1;
-	*spec = (ScrapeSpec){.config = config, .type = type};
+	*spec = (ScrapeSpec){.config = config, .type = type, .address = address};
 	spec->name = or_default(labels_get(labels, "__name__"), name);
 	spec->timeout = config->timeout;
 	if (asks_seconds(config, type))
@@ -499,7 +499,7 @@ target_spec(PpArena *arena, const ScrapeConfig *config, const ScrapeType *type, 
 	if (code != PP_OK)
 	{
 		spec->problem = pp_arena_copy(arena, err.message, strlen(err.message) + 1);
-		spec->id = spec_id(spec, address);
+		spec->id = spec_id(spec);
 		return spec->problem != NULL;
 	}
 	if ((params = job_params(arena, config, type, labels, &nparams)) == NULL)
@@ -514,6 +514,6 @@ target_spec(PpArena *arena, const ScrapeConfig *config, const ScrapeType *type, 
 				   nparams);
 	if (spec->url == NULL)
 		return false;
-	spec->id = spec_id(spec, address);
+	spec->id = spec_id(spec);
 	return true;
 }

@@ -57,6 +57,7 @@ typedef struct ScrapeSpec
 	const ScrapeConfig *config;
 	const ScrapeType *type;
 	uint64_t id;		 /* hash of configuration, type, URL and labels */
+	const char *address; /* of the target, as it was given */
 	const char *name;	 /* label __name__ of what is stored */
 	const char *url;	 /* NULL when the target makes no sense */
 	const char *problem; /* why, else NULL */

@@ -1,0 +1,331 @@
+/*
+ * scraper.c
+ *		The worker that scrapes the targets of one database.
+ *
+ * One loop: wait for the latch, for the network and for the next thing that is
+ * due; move transfers on; store what is complete.  No transaction is open while
+ * it waits, and nothing of libcurl is on the stack where the server may raise an
+ * error or serve an interrupt.
+ */
+#include "postgres.h"
+
+#include <sys/resource.h>
+
+#include "access/xact.h"
+#include "libpq/pqsignal.h"
+#include "miscadmin.h"
+#include "pgstat.h"
+#include "postmaster/bgworker.h"
+#include "postmaster/interrupt.h"
+#include "storage/fd.h"
+#include "storage/ipc.h"
+#include "storage/latch.h"
+#include "storage/lock.h"
+#include "storage/proc.h"
+#include "tcop/tcopprot.h"
+#include "utils/guc.h"
+#include "utils/memutils.h"
+
+#include "bgworker/schedule.h"
+#include "compat.h"
+#include "guc.h"
+#include "scraper/jobs.h"
+
+#define FLUSH_AFTER		  (SCHEDULE_SECOND / 4) /* profiles are stored together */
+#define FLUSH_COUNT		  64
+#define FLUSH_BYTES		  ((size_t) 16 << 20)
+#define MAINTAIN_EVERY	  (600 * SCHEDULE_SECOND)
+#define PAUSE_AFTER_ERROR (5 * SCHEDULE_SECOND)
+
+PG_MODULE_MAGIC;
+
+PGDLLEXPORT void pprof_scraper_main(Datum arg);
+
+typedef struct Worker
+{
+	Fetch *fetch;
+	WaitEventSet *wait;
+	MemoryContext cycle; /* reset every round */
+	int max_concurrency; /* what the limit on open files allows */
+	int64 next_reload;	 /* all us, monotonic */
+	int64 next_maintain;
+	int64 flush_at; /* 0: nothing waits to be stored */
+	GenerationMark mark;
+	const char *problem; /* why nothing is scraped, as the log has it */
+} Worker;
+
+static Worker worker;
+
+/*
+ * One scraper per database, also when a former one has not ended yet.  The
+ * fourth field keeps the lock apart from those that SQL can take.
+ */
+static bool
+become_the_only_one(void)
+{
+	LOCKTAG tag;
+	LockAcquireResult result;
+
+	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, 0x7070, 0x726f66, 3);
+	StartTransactionCommand();
+	result = LockAcquire(&tag, ExclusiveLock, true, true);
+	CommitTransactionCommand();
+	return result != LOCKACQUIRE_NOT_AVAIL;
+}
+
+static void
+set_session_options(void)
+{
+	static const char *const options[][2] =
+	{ {"search_path", "pg_catalog, pg_temp"},
+	  {"lock_timeout", "5s"},
+	  {"jit", "off"},
+#if PG_VERSION_NUM >= 170000
+	  {"transaction_timeout", "0"},
+#endif
+	};
+
+	for (int i = 0; i < lengthof(options); i++)
+		SetConfigOption(options[i][0], options[i][1], PGC_SUSET, PGC_S_OVERRIDE);
+	SetConfigOption("application_name", MyBgworkerEntry->bgw_name, PGC_USERSET, PGC_S_SESSION);
+}
+
+/* Room for `concurrency` transfers and as many idle connections, or less. */
+static int
+open_file_allowance(int concurrency)
+{
+	int64 wanted = max_safe_fds + 2 * (int64) concurrency + 64;
+	struct rlimit limit;
+	int allowed;
+
+	if (getrlimit(RLIMIT_NOFILE, &limit) != 0 || limit.rlim_cur >= wanted)
+		return concurrency;
+	limit.rlim_cur = limit.rlim_max < wanted ? limit.rlim_max : wanted;
+	if (setrlimit(RLIMIT_NOFILE, &limit) != 0)
+		(void) getrlimit(RLIMIT_NOFILE, &limit);
+	if (limit.rlim_cur >= wanted)
+		return concurrency;
+	allowed = Max(((int64) limit.rlim_cur - max_safe_fds - 64) / 2, 4);
+	ereport(LOG,
+			errmsg("at most %d targets are scraped at a time, for lack of file descriptors", allowed),
+			errhint(
+				"Raise the limit on open files, or lower \"max_files_per_process\" or \"pprof.scrape_concurrency\"."));
+	return allowed;
+}
+
+static void
+open_network(void)
+{
+	const char *problem;
+	const char *weakness = fetch_weakness();
+
+	worker.max_concurrency = open_file_allowance(pprof_scrape_concurrency);
+	worker.fetch = fetch_new(worker.max_concurrency, "pgpprof/" PGPPROF_VERSION, &problem);
+	if (worker.fetch == NULL)
+		ereport(ERROR, errmsg("could not start scraping: %s", problem));
+	if (weakness != NULL)
+		ereport(LOG, errmsg("this libcurl is not the best for scraping: %s", weakness));
+	ReserveExternalFD();
+	worker.wait = CreateLastingWaitEventSet(3);
+	AddWaitEventToSet(worker.wait, WL_LATCH_SET, PGINVALID_SOCKET, MyLatch, NULL);
+	AddWaitEventToSet(worker.wait, WL_EXIT_ON_PM_DEATH, PGINVALID_SOCKET, NULL, NULL);
+	AddWaitEventToSet(worker.wait, WL_SOCKET_READABLE, fetch_fd(worker.fetch), NULL, NULL);
+}
+
+static int
+concurrency(void)
+{
+	return Min(pprof_scrape_concurrency, worker.max_concurrency);
+}
+
+/* What a look at the configuration found. */
+typedef struct Reload
+{
+	bool found, changed;
+	const char *problem;
+	GenerationMark mark;
+	Generation generation;
+} Reload;
+
+static void
+reload_work(void *arg)
+{
+	Reload *reload = arg;
+
+	reload->found = config_find(&reload->mark, &reload->problem);
+	if (!reload->found)
+		return;
+	reload->changed = reload->mark.relid != worker.mark.relid ||
+					  reload->mark.generation != worker.mark.generation;
+	if (!reload->changed)
+		return;
+	if ((reload->generation.arena = pp_arena_new(&pp_alloc_malloc)) == NULL)
+		ereport(ERROR, errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory"));
+	config_read(&reload->generation);
+	config_report(&reload->generation);
+}
+
+/* Say why nothing is scraped, once. */
+static void
+note_problem(const char *problem)
+{
+	if (problem != NULL && (worker.problem == NULL || strcmp(problem, worker.problem) != 0))
+		ereport(LOG,
+				errmsg("nothing is scraped in database \"%s\": %s",
+					   MyBgworkerEntry->bgw_extra,
+					   problem));
+	worker.problem = problem;
+}
+
+/*
+ * Look whether the configuration changed.  While a table is locked the one in
+ * force stays; when the extension is gone, nothing is scraped any more.
+ */
+static void
+reload(void)
+{
+	Reload reload = {0};
+	char error[512];
+
+	if (!store_run("reading the scrape configuration", reload_work, &reload, error, sizeof(error)))
+	{
+		pp_arena_free(reload.generation.arena);
+		ereport(LOG, errmsg("could not read the scrape configuration: %s", error));
+		worker.next_reload = monotonic_us() + PAUSE_AFTER_ERROR;
+		return;
+	}
+	note_problem(reload.problem);
+	if (reload.changed)
+	{
+		jobs_adopt(&reload.generation, worker.fetch);
+		worker.mark = reload.mark;
+	}
+	else if (!reload.found && (reload.problem != NULL || !OidIsValid(reload.mark.relid)) &&
+			 OidIsValid(worker.mark.relid))
+	{
+		jobs_adopt(&reload.generation, worker.fetch);
+		worker.mark.relid = InvalidOid;
+	}
+}
+
+static void
+maintain(void)
+{
+	char error[512];
+
+	if (OidIsValid(worker.mark.relid) && !store_maintain(error, sizeof(error)))
+		ereport(LOG, errmsg("could not make partitions ahead: %s", error));
+}
+
+/* Store what is complete, when it is enough or has waited long enough. */
+static void
+flush(int64 now)
+{
+	size_t bytes;
+	int n;
+	dlist_head *finished = jobs_finished(&bytes, &n);
+
+	if (n == 0)
+	{
+		worker.flush_at = 0;
+		return;
+	}
+	if (worker.flush_at == 0)
+		worker.flush_at = now + FLUSH_AFTER;
+	if (worker.flush_at > now && n < FLUSH_COUNT && bytes < FLUSH_BYTES)
+		return;
+	store_jobs(finished);
+	jobs_release();
+	worker.flush_at = 0;
+}
+
+/* ms until something is to be done. */
+static long
+time_to_wait(void)
+{
+	int64 now = monotonic_us();
+	int64 next = Min(worker.next_reload, jobs_next(worker.fetch, concurrency()));
+	long network = fetch_timeout(worker.fetch);
+	long timeout;
+
+	if (worker.flush_at != 0)
+		next = Min(next, worker.flush_at);
+	timeout = next > now ? (long) ((next - now + 999) / 1000) : 0;
+	return network >= 0 && network < timeout ? network : timeout;
+}
+
+static void
+run_round(void)
+{
+	WaitEvent events[3];
+	int64 now;
+
+	(void) WaitEventSetWait(worker.wait, time_to_wait(), events, lengthof(events), PG_WAIT_EXTENSION);
+	ResetLatch(MyLatch);
+	CHECK_FOR_INTERRUPTS();
+	if (ConfigReloadPending)
+	{
+		ConfigReloadPending = false;
+		ProcessConfigFile(PGC_SIGHUP);
+	}
+	MemoryContextReset(worker.cycle);
+	MemoryContextSwitchTo(worker.cycle);
+	now = monotonic_us();
+	if (worker.next_reload <= now)
+	{
+		worker.next_reload = now + (int64) pprof_scrape_reload * 1000;
+		reload();
+	}
+	if (worker.next_maintain <= now && OidIsValid(worker.mark.relid))
+	{
+		worker.next_maintain = now + MAINTAIN_EVERY;
+		maintain();
+	}
+	jobs_start(worker.fetch,
+			   concurrency(),
+			   (size_t) pprof_scrape_max_body * 1024,
+			   (size_t) pprof_scrape_memory * 1024);
+	fetch_process(worker.fetch);
+	jobs_collect(worker.fetch);
+	flush(monotonic_us());
+}
+
+/* After an error that nobody expected: clean up and go on, slowly. */
+static void
+recover(void)
+{
+	HOLD_INTERRUPTS();
+	EmitErrorReport();
+	AbortCurrentTransaction();
+	MemoryContextSwitchTo(worker.cycle);
+	FlushErrorState();
+	RESUME_INTERRUPTS();
+	pgstat_report_activity(STATE_IDLE, NULL);
+	worker.next_reload = monotonic_us() + PAUSE_AFTER_ERROR;
+	(void) WaitLatch(MyLatch, WL_LATCH_SET | WL_TIMEOUT | WL_EXIT_ON_PM_DEATH, 1000L, PG_WAIT_EXTENSION);
+}
+
+void
+pprof_scraper_main(Datum arg)
+{
+	sigjmp_buf boundary;
+
+	pqsignal(SIGHUP, SignalHandlerForConfigReload);
+	pqsignal(SIGTERM, die);
+	BackgroundWorkerUnblockSignals();
+	BackgroundWorkerInitializeConnection(MyBgworkerEntry->bgw_extra, NULL, 0);
+	if (!become_the_only_one())
+		proc_exit(1);
+	set_session_options();
+	worker.cycle =
+		AllocSetContextCreate(TopMemoryContext, "pprof scraper cycle", ALLOCSET_DEFAULT_SIZES);
+	jobs_init();
+	open_network();
+	pgstat_report_activity(STATE_IDLE, NULL);
+
+	if (sigsetjmp(boundary, 1) != 0)
+		recover();
+	PG_exception_stack = &boundary;
+	for (;;)
+		run_round();
+}
