@@ -3,3 +3,4 @@ UNIT_SRCS_test_schedule = bgworker/schedule.c
 UNIT_SRCS_test_delta    = scraper/delta.c
 UNIT_SRCS_test_target   = scraper/target.c
 UNIT_SRCS_test_response = scraper/response.c
+UNIT_SRCS_test_vectors  = tests/unit/textproto.c
