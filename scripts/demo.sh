@@ -172,12 +172,10 @@ start_server()
 start_example()
 {
 	! example_running || return 0
-	(
-		cd "$home"
-		# shellcheck disable=SC2016 # the inner shell expands it
-		as_server setsid sh -c 'echo $$ >"$1/shop.pid"; exec "$1/shop" -listen "$2" >>"$1/log/shop.log" 2>&1' \
-			sh "$home" "127.0.0.1:$example_port" </dev/null &
-	)
+	# No descriptor of ours stays open in it, or a pipe that we write to would never end.
+	# shellcheck disable=SC2016 # the inner shell expands it
+	(cd / && as_server setsid sh -c 'echo $$ >"$1/shop.pid"; exec "$1/shop" -listen "$2" >>"$1/log/shop.log" 2>&1' \
+		sh "$home" "127.0.0.1:$example_port") </dev/null >/dev/null 2>&1 &
 }
 
 # Which of KINDS have not arrived from this start's example.
@@ -231,6 +229,8 @@ start()
 		return 0
 	fi
 	stop_all
+	# What does not start in full does not stay.
+	trap 'stop_all' EXIT
 	build_all
 	stage_all
 	init_cluster
@@ -245,6 +245,7 @@ start()
 	query -v target="127.0.0.1:$example_port" -f - <"$TOP/scripts/demo.sql" >/dev/null
 	wait_for_bridge
 	wait_for_profiles
+	trap - EXIT
 	show_hints
 }
 
@@ -309,9 +310,9 @@ run()
 {
 	# Ctrl-C reaches the whole group; the server and the example are in sessions
 	# of their own and are stopped in order here.
-	trap 'trap "" INT TERM; [ -z "$home" ] || { echo; say stopping; stop_all; say stopped; }' EXIT
 	trap 'exit 0' INT TERM
 	start
+	trap 'trap "" INT TERM; echo; say stopping; stop_all; say stopped' EXIT
 	say 'running; Ctrl-C stops everything'
 	while server_running; do
 		sleep 2 &

@@ -23,7 +23,7 @@ die()
 as_server()
 {
 	if [ "$(id -u)" -eq 0 ]; then
-		runuser -u "$SERVER_USER" -- env HOME=/nonexistent "$@"
+		setpriv --reuid="$SERVER_USER" --regid="$SERVER_USER" --init-groups env HOME=/nonexistent "$@"
 	else
 		"$@"
 	fi
