@@ -9,16 +9,31 @@
 #include "compat.h"
 #include "guc.h"
 
+int pprof_accept_future;
+int pprof_accept_past;
 bool pprof_bridge = false;
 char *pprof_bridge_database = NULL;
 char *pprof_bridge_listen = NULL;
 char *pprof_bridge_path = NULL;
 char *pprof_databases = NULL;
+int pprof_reader_cache_size;
+char *pprof_sample_label_deny = NULL;
 int pprof_scrape_concurrency = 256;
 int pprof_scrape_max_body = 64 * 1024;
 int pprof_scrape_memory = 256 * 1024;
 int pprof_scrape_reload = 2000;
 char *pprof_tenant = NULL;
+int pprof_writer_cache_size;
+
+static int max_label_name_length;
+static int max_label_names;
+static int max_label_value_length;
+
+/* Labels of samples that are different in nearly every one of them. */
+#define SAMPLE_LABEL_DENY                                                                          \
+	"cpu, cpu.logical_number, pid, process.pid, \"profile id\", \"span id\", \"thread id\", "        \
+	"thread.id, thread_id, tid, \"trace id\""
+
 
 /* Settings that carry the name of the PpLimits field they set, and its value. */
 typedef struct LimitSetting
@@ -91,10 +106,42 @@ define_limit(const char *name, const char *description)
 							NULL);
 }
 
+/* A bound of its own, at least 1. */
+static void
+define_int(const char *name, const char *description, int *value, int preset, int most)
+{
+	DefineCustomIntVariable(
+		name, description, NULL, value, preset, 1, most, PGC_USERSET, 0, NULL, NULL, NULL);
+}
+
 /* Units are in the flags, never in the names. */
 void
 pprof_define_gucs(void)
 {
+	DefineCustomIntVariable("pprof.accept_future",
+							"How far in the future a profile may lie (0 means anywhere).",
+							NULL,
+							&pprof_accept_future,
+							600,
+							0,
+							INT_MAX,
+							PGC_SUSET,
+							GUC_UNIT_S,
+							NULL,
+							NULL,
+							NULL);
+	DefineCustomIntVariable("pprof.accept_past",
+							"How far in the past a profile may lie (0 means anywhere).",
+							NULL,
+							&pprof_accept_past,
+							30 * 86400,
+							0,
+							INT_MAX,
+							PGC_SUSET,
+							GUC_UNIT_S,
+							NULL,
+							NULL,
+							NULL);
 	DefineCustomBoolVariable("pprof.bridge",
 							 "Run pprof-bridge beside the server.",
 							 "Needs pprof in shared_preload_libraries.",
@@ -152,6 +199,17 @@ pprof_define_gucs(void)
 	define_limit("pprof.max_frames", "Most frames, inlined ones included, in one sample.");
 	define_limit("pprof.max_functions", "Most functions in a profile.");
 	define_limit("pprof.max_label_keys", "Most distinct keys of sample labels in a profile.");
+	define_int("pprof.max_label_name_length",
+			   "Longest name of a label of a series, in bytes.",
+			   &max_label_name_length,
+			   1024,
+			   65535);
+	define_int("pprof.max_label_names", "Most labels of a series.", &max_label_names, 64, 1024);
+	define_int("pprof.max_label_value_length",
+			   "Longest value of a label of a series, in bytes.",
+			   &max_label_value_length,
+			   2048,
+			   1 << 20);
 	define_limit("pprof.max_labels", "Most labels of one sample.");
 	define_limit("pprof.max_lines", "Most lines, inlined ones included, of one location.");
 	define_limit("pprof.max_locations", "Most locations in a profile.");
@@ -163,6 +221,28 @@ pprof_define_gucs(void)
 	define_limit("pprof.max_string", "Longest string in a profile.");
 	define_limit("pprof.max_strings", "Most strings in a profile.");
 	define_limit("pprof.max_total_frames", "Most frames over all samples of a profile.");
+	DefineCustomIntVariable("pprof.reader_cache_size",
+							"Memory for dictionaries that a session reads.",
+							NULL,
+							&pprof_reader_cache_size,
+							128 * 1024,
+							0,
+							MAX_KILOBYTES,
+							PGC_USERSET,
+							GUC_UNIT_KB,
+							NULL,
+							NULL,
+							NULL);
+	DefineCustomStringVariable("pprof.sample_label_deny",
+							   "Labels of samples that do not become labels of the series.",
+							   NULL,
+							   &pprof_sample_label_deny,
+							   SAMPLE_LABEL_DENY,
+							   PGC_USERSET,
+							   GUC_LIST_INPUT,
+							   NULL,
+							   NULL,
+							   NULL);
 	DefineCustomIntVariable("pprof.scrape_concurrency",
 							"Most targets fetched at a time by the worker of one database.",
 							"A CPU profile holds its place for nearly the whole interval.",
@@ -221,6 +301,18 @@ pprof_define_gucs(void)
 							   NULL,
 							   NULL,
 							   NULL);
+	DefineCustomIntVariable("pprof.writer_cache_size",
+							"Memory for dictionaries that a session writes.",
+							NULL,
+							&pprof_writer_cache_size,
+							128 * 1024,
+							0,
+							MAX_KILOBYTES,
+							PGC_USERSET,
+							GUC_UNIT_KB,
+							NULL,
+							NULL,
+							NULL);
 	MarkGUCPrefixReserved("pprof");
 }
 
@@ -231,6 +323,14 @@ pprof_input_limits(PpLimits *limits)
 	for (size_t i = 0; i < lengthof(limit_settings); i++)
 		*limit_of(limits, &limit_settings[i]) =
 			(int64_t) limit_settings[i].value * limit_settings[i].unit;
+}
+
+void
+pprof_label_limits(PpLabelLimits *limits)
+{
+	limits->max_label_names = max_label_names;
+	limits->max_label_name_length = max_label_name_length;
+	limits->max_label_value_length = max_label_value_length;
 }
 
 bool

@@ -8,21 +8,27 @@
 #include "core/pp_labels.h"
 #include "core/pp_limits.h"
 
+extern int pprof_accept_future; /* seconds; 0: no bound */
+extern int pprof_accept_past;	/* the same */
 extern bool pprof_bridge;
 extern char *pprof_bridge_database;
 extern char *pprof_bridge_listen;
 extern char *pprof_bridge_path;
 extern char *pprof_databases;
+extern int pprof_reader_cache_size;	  /* kB */
+extern char *pprof_sample_label_deny; /* comma-separated names */
 extern int pprof_scrape_concurrency;
 extern int pprof_scrape_max_body; /* kB */
 extern int pprof_scrape_memory;	  /* kB */
 extern int pprof_scrape_reload;	  /* ms */
 extern char *pprof_tenant;
+extern int pprof_writer_cache_size; /* kB */
 
 extern void pprof_define_gucs(void);
 
 /* The limits for input from outside, from the settings. */
 extern void pprof_input_limits(PpLimits *limits);
+extern void pprof_label_limits(PpLabelLimits *limits);
 
 /* Is there a setting pprof.<name> (NULL: none) that can be raised above limit? */
 extern bool pprof_can_raise(const char *name, int64_t limit);
