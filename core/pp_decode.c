@@ -749,6 +749,7 @@ pp_profile_decode(const uint8_t *data, size_t len, const PpLimits *limits, PpAre
 				 .err = err,
 				 .invalid_key = UINT64_MAX};
 
+	*profile = NULL;
 	/* spans are 32 bit, whatever the limit says */
 	if (len > (uint64_t) limits->max_profile_size || len > UINT32_MAX)
 		return pp_fail_limit(err,
@@ -764,6 +765,7 @@ pp_profile_decode(const uint8_t *data, size_t len, const PpLimits *limits, PpAre
 	d.profile->arena = arena;
 	decode(&d, len);
 	decoder_free(&d);
-	*profile = d.code == PP_OK ? d.profile : NULL;
+	if (d.code == PP_OK)
+		*profile = d.profile;
 	return d.code;
 }

@@ -541,11 +541,13 @@ pp_stored_decode(const uint8_t *data, size_t len, PpArena *arena, PpProfile **pr
 {
 	StoredReader r = {.in = {data, data + len}, .data = data, .arena = arena, .err = err};
 
+	*profile = NULL;
 	r.profile = pp_arena_zalloc(arena, sizeof(PpProfile));
 	if (r.profile == NULL)
 		return pp_fail_nomem(err);
 	r.profile->arena = arena;
 	read_all(&r);
-	*profile = r.code == PP_OK ? r.profile : NULL;
+	if (r.code == PP_OK)
+		*profile = r.profile;
 	return r.code;
 }
