@@ -56,27 +56,16 @@ check_name(PpBytes name, const char *what, const char *extra, PpError *err)
 					   (rune != 0 && strchr(extra, (int) rune) != NULL)))
 			continue;
 
-		char quoted[64];
-		size_t len = pp_quote(name, quoted, sizeof(quoted));
+		char shown[64], character[16];
 		PpBytes bad = n == 0 ? pp_bytes_cstr("\xef\xbf\xbd") : (PpBytes){name.data + i, n};
-		char character[16];
-		size_t character_len = pp_quote(bad, character, sizeof(character));
 
-		if (len > sizeof(quoted))
-		{
-			for (len = sizeof(quoted); quoted[len - 1] & 0x80; len--)
-				;
-			len++; /* the closing quote that is not there */
-		}
 		return pp_fail(err,
 					   PP_EINVALID,
 					   PP_NO_OFFSET,
-					   "invalid %s: %.*s: character is not allowed: '%.*s'",
+					   "invalid %s: %s: character is not allowed: '%s'",
 					   what,
-					   (int) len - 2,
-					   quoted + 1,
-					   (int) character_len - 2,
-					   character + 1);
+					   pp_quote_short(name, shown, sizeof(shown)),
+					   pp_quote_short(bad, character, sizeof(character)));
 	}
 	return PP_OK;
 }

@@ -198,22 +198,11 @@ label_text(const PpLabelSet *set, LabelText *buf)
 	return buf->text;
 }
 
-/* A name or value for a message: the beginning, in Go's quotes without the quotes. */
+/* A name or value for a message. */
 static const char *
 short_text(PpBytes text, LabelText *buf)
 {
-	size_t room = 40, len = pp_quote(text, buf->text, room);
-
-	if (len > room)
-	{
-		/* not in the middle of a character */
-		for (len = room; len > 1 && (buf->text[len - 1] & 0x80); len--)
-			;
-		strcpy(buf->text + len, "...");
-	}
-	else
-		buf->text[len - 1] = '\0';
-	return buf->text + 1;
+	return pp_quote_short(text, buf->text, 44);
 }
 
 static PpCode

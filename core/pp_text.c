@@ -132,6 +132,27 @@ pp_quote(PpBytes text, char *out, size_t room)
 	return len + 1;
 }
 
+const char *
+pp_quote_short(PpBytes text, char *out, size_t room)
+{
+	size_t most = room - sizeof("..."), len;
+	uint32_t rune;
+
+	len = pp_quote(text, out, most);
+	if (len <= most)
+	{
+		memmove(out, out + 1, len - 2);
+		out[len - 2] = '\0';
+		return out;
+	}
+	memmove(out, out + 1, most - 1);
+	len = 0;
+	for (size_t n; (n = pp_utf8_next(out + len, most - 1 - len, &rune)) > 0;)
+		len += n;
+	strcpy(out + len, "...");
+	return out;
+}
+
 bool
 pp_is_identifier(PpBytes text)
 {

@@ -20,6 +20,12 @@ extern size_t pp_utf8_put(uint32_t rune, char *out);
  */
 extern size_t pp_quote(PpBytes text, char *out, size_t room);
 
+/*
+ * The same without the quotes, for messages: terminated, and cut between
+ * characters with "..." if room (at least 16) is too small.  Returns out.
+ */
+extern const char *pp_quote_short(PpBytes text, char *out, size_t room);
+
 /* Letters, digits and _, not beginning with a digit. */
 extern bool pp_is_identifier(PpBytes text);
 

@@ -26,16 +26,14 @@ pp_type_id_parse(PpBytes text, PpTypeId *id, PpError *err)
 	}
 	if (n != TYPE_PARTS && n != TYPE_PARTS + 1)
 	{
-		char quoted[100];
-		size_t len = pp_quote(text, quoted, sizeof(quoted));
+		char shown[90];
 
 		return pp_fail(err,
 					   PP_EINVALID,
 					   PP_NO_OFFSET,
-					   "profile-type selection must be of the form <name>:<sample-type>:<sample-unit>:<period-type>:<period-unit>(:delta), got(%u): %.*s",
+					   "profile-type selection must be of the form <name>:<sample-type>:<sample-unit>:<period-type>:<period-unit>(:delta), got(%u): \"%s\"",
 					   n,
-					   (int) (len < sizeof(quoted) ? len : sizeof(quoted)),
-					   quoted);
+					   pp_quote_short(text, shown, sizeof(shown)));
 	}
 	*id = (PpTypeId){parts[0], parts[1], parts[2], parts[3], parts[4]};
 	return PP_OK;
