@@ -40,7 +40,7 @@ static int64_t
 absolute(const char *digits, int64_t now_ns)
 {
 	size_t len = strlen(digits);
-	int64_t value = 0, days;
+	int64_t value = 0, unit_ns = NS_PER_S, days;
 
 	if (len > 19)
 		return now_ns;
@@ -50,15 +50,15 @@ absolute(const char *digits, int64_t now_ns)
 			__builtin_add_overflow(value, *c - '0', &value))
 			return now_ns;
 	}
-	if (len == 19)
-		return value;
-	if (len == 16)
-		return value * 1000;
-	if (len == 13)
-		return value * 1000000;
 	if (len == 8 && date_days(value, &days))
-		return days * 86400 * NS_PER_S;
-	return __builtin_mul_overflow(value, NS_PER_S, &value) ? now_ns : value;
+		value = days * 86400;
+	else if (len == 16)
+		unit_ns = 1000;
+	else if (len == 13)
+		unit_ns = 1000000;
+	else if (len == 19)
+		unit_ns = 1;
+	return __builtin_mul_overflow(value, unit_ns, &value) ? now_ns : value;
 }
 
 static int64_t

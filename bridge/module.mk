@@ -57,3 +57,11 @@ uninstall-bridge:
 	rm -f '$(BRIDGE_BINDIR)/pprof-bridge'
 
 -include $(BRIDGE_OBJS:.o=.d) $(BRIDGE_GEN_OBJS:.o=.d)
+
+# Unit tests that link the bridge besides the core; see tests/unit/module.mk.
+define bridge_unit_test
+UNIT_CFLAGS_$(1) = $(BRIDGE_CFLAGS)
+UNIT_SRCS_$(1)   = $(BRIDGE_LIB)
+UNIT_LIBS_$(1)   = $(BRIDGE_LIBS)
+endef
+$(foreach t,test_bridge_json test_bridge_multipart test_bridge_time,$(eval $(call bridge_unit_test,$(t))))
