@@ -469,10 +469,12 @@ siblings_distinct(PpTree *tree, const NodesInput *in, bool *distinct, PpError *e
 	uint32_t nnames = tree->names.n;
 	size_t bytes = ((size_t) in->n * 2 + nnames) * sizeof(uint32_t);
 	uint32_t *first = alloc->alloc(alloc->ctx, bytes);
-	uint32_t *next = first + in->n, *seen = next + in->n;
+	uint32_t *next, *seen;
 
 	if (first == NULL)
 		return pp_fail_nomem(err);
+	next = first + in->n;
+	seen = next + in->n;
 	memset(first, 0, bytes);
 	for (uint32_t i = 1; i < in->n; i++)
 	{

@@ -37,8 +37,7 @@ check_cppcheck()
 {
 	git ls-files 'core/*.c' 'bgworker/*.c' 'scraper/*.c' 'bridge/*.c' |
 		xargs cppcheck --quiet --std=c11 --enable=warning,portability --inline-suppr --error-exitcode=1 \
-			--suppress=missingIncludeSystem --suppress=unknownMacro --suppress=internalAstError \
-			--suppress=shiftTooManyBitsSigned -I.
+			--suppressions-list=scripts/cppcheck.txt -I.
 }
 
 check_shellcheck()
