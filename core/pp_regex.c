@@ -13,8 +13,8 @@
 #include <stdio.h>
 #include <string.h>
 
-/* No construct grows by more: "\S" becomes 13 bytes, "\0" becomes 10. */
-#define GROWTH 7
+/* No construct grows by more: "\S" becomes 12 bytes, "\0" becomes 10. */
+#define GROWTH 6
 
 static const char blanks[] = "\\t\\n\\f\\r ";
 
@@ -126,7 +126,7 @@ octal_escape(Rewriter *r, size_t start)
 }
 
 /* \Q...\E: everything in between is literal. */
-static void
+static PpCode
 quoted_run(Rewriter *r)
 {
 	while (r->at < r->in.len && !starts_with(r, "\\E"))
@@ -134,11 +134,14 @@ quoted_run(Rewriter *r)
 		uint32_t rune;
 		size_t n = pp_utf8_next(r->in.data + r->at, r->in.len - r->at, &rune);
 
+		if (n == 0 || rune == 0)
+			return fail(r, r->at, "not valid text");
 		emit_literal(r, r->in.data + r->at, n);
 		r->at += n;
 	}
 	if (r->at < r->in.len)
 		r->at += 2;
+	return PP_OK;
 }
 
 /* What follows a backslash, inside a bracket expression or outside. */
@@ -188,7 +191,7 @@ escape(Rewriter *r, bool bracket)
 	else if (c == 'A' || c == 'z')
 		emit(r, c == 'A' ? "\\A" : "\\Z");
 	else if (c == 'Q')
-		quoted_run(r);
+		return quoted_run(r);
 	else
 		return fail(r, start, "unknown escape");
 	return PP_OK;
