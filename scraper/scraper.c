@@ -12,6 +12,7 @@
 #include <sys/resource.h>
 
 #include "access/xact.h"
+#include "catalog/pg_database.h"
 #include "libpq/pqsignal.h"
 #include "miscadmin.h"
 #include "pgstat.h"
@@ -138,9 +139,23 @@ concurrency(void)
 	return Min(pprof_scrape_concurrency, worker.max_concurrency);
 }
 
+/*
+ * Does somebody wait to drop or rename this database, or to copy it?  They
+ * lock it, then wait a few seconds for its sessions to end; ours can.
+ */
+static bool
+database_is_wanted(void)
+{
+	LOCKTAG tag;
+
+	SET_LOCKTAG_OBJECT(tag, InvalidOid, DatabaseRelationId, MyDatabaseId, 0);
+	return LockAcquire(&tag, RowExclusiveLock, false, true) == LOCKACQUIRE_NOT_AVAIL;
+}
+
 /* What a look at the configuration found. */
 typedef struct Reload
 {
+	bool leave; /* the database is wanted by somebody else */
 	bool found, changed;
 	const char *problem;
 	GenerationMark mark;
@@ -152,6 +167,8 @@ reload_work(void *arg)
 {
 	Reload *reload = arg;
 
+	if ((reload->leave = database_is_wanted()))
+		return;
 	reload->found = config_find(&reload->mark, &reload->problem);
 	if (!reload->found)
 		return;
@@ -194,6 +211,8 @@ reload(void)
 		worker.next_reload = monotonic_us() + PAUSE_AFTER_ERROR;
 		return;
 	}
+	if (reload.leave)
+		proc_exit(1); /* the launcher starts another when it is free again */
 	note_problem(reload.problem);
 	if (reload.changed)
 	{

@@ -1,8 +1,8 @@
 # PgpprofTarget.pm: a small HTTP server that plays a program to be scraped.
 #
 #     my $target = PgpprofTarget->start;
-#     $target->serve('/debug/pprof/allocs', pgpprof_data('pprof/go/x.pb.gz'));
-#     $target->serve('/debug/pprof/heap', \"text", status => 500, type => 'text/html');
+#     $target->serve_profile('/debug/pprof/allocs', pgpprof_data('pprof/go/x.pb.gz'));
+#     $target->serve('/debug/pprof/heap', 'text', status => 500, type => 'text/html');
 #     $target->hang('/debug/pprof/block');       # accepts and never answers
 #     $target->address                           # 127.0.0.1:port
 #     $target->requests                          # request targets so far
@@ -13,17 +13,18 @@ package PgpprofTarget;
 
 use strict;
 use warnings FATAL => 'all';
+use Compress::Zlib ();
 use File::Temp;
 use IO::Socket::INET;
 use POSIX ();
+use Time::HiRes ();
 
 my @running;
 
 sub start
 {
 	my ($class) = @_;
-	my $socket =
-	  IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 128, ReuseAddr => 1)
+	my $socket = IO::Socket::INET->new(LocalAddr => '127.0.0.1', Listen => 128, ReuseAddr => 1)
 	  or die "no server socket: $!";
 	my $self = bless {
 		dir => File::Temp->newdir,
@@ -43,7 +44,64 @@ sub start
 	return $self;
 }
 
-sub address { my ($self) = @_; return "127.0.0.1:$self->{port}" }
+sub address
+{
+	my ($self) = @_;
+	return "127.0.0.1:$self->{port}";
+}
+
+# Answer requests for a path, whatever their query, with this.  Options: status,
+# type, headers (text with line ends).
+sub serve
+{
+	my ($self, $path, $body, %opts) = @_;
+	my $status = $opts{status} // 200;
+	my $type = $opts{type} // 'application/octet-stream';
+	my $headers = $opts{headers} // '';
+	my $length = length $body;
+	write_file(file_of("$self->{dir}", $path),
+		"HTTP/1.1 $status Because\r\nContent-Type: $type\r\nContent-Length: $length\r\n$headers\r\n$body");
+	return;
+}
+
+# Answer with a profile (a file, or a reference to its bytes) as it would come
+# out of a program that runs now: with the time of the request.
+sub serve_profile
+{
+	my ($self, $path, $profile) = @_;
+	my $bytes = ref $profile ? $$profile : read_file($profile);
+	$bytes = Compress::Zlib::memGunzip($bytes) // die "not gzip" if $bytes =~ /^\x1f\x8b/;
+	write_file(file_of("$self->{dir}", $path), "NOW\n$bytes");
+	return;
+}
+
+sub hang
+{
+	my ($self, $path) = @_;
+	write_file(file_of("$self->{dir}", $path), 'HANG');
+	return;
+}
+
+# Request targets in order; with a pattern, those that match.
+sub requests
+{
+	my ($self, $pattern) = @_;
+	return if !-e "$self->{dir}/log";
+	my @lines = split /\n/, read_file("$self->{dir}/log");
+	return defined $pattern ? grep { /$pattern/ } @lines : @lines;
+}
+
+sub stop
+{
+	my ($self) = @_;
+	return if !$self->{pid} || $self->{owner} != $$;
+	kill 'TERM', $self->{pid};
+	waitpid $self->{pid}, 0;
+	$self->{pid} = 0;
+	return;
+}
+
+# -- of the server ------------------------------------------------------------
 
 sub file_of
 {
@@ -51,6 +109,14 @@ sub file_of
 	$path =~ s/\?.*//;
 	$path =~ s/[^A-Za-z0-9]/_/g;
 	return "$dir/path$path";
+}
+
+sub read_file
+{
+	my ($name) = @_;
+	open(my $file, '<:raw', $name) or die "$name: $!";
+	local $/ = undef;
+	return <$file> // '';
 }
 
 sub write_file
@@ -61,44 +127,6 @@ sub write_file
 	close $file or die "$name.new: $!";
 	rename "$name.new", $name or die "$name: $!";
 	return;
-}
-
-sub serve
-{
-	my ($self, $path, $content, %opts) = @_;
-	my $body;
-	if (ref $content)
-	{
-		$body = $$content;
-	}
-	else
-	{
-		open(my $file, '<:raw', $content) or die "$content: $!";
-		local $/ = undef;
-		$body = <$file>;
-	}
-	my $status = $opts{status} // 200;
-	my $type = $opts{type} // 'application/octet-stream';
-	my $headers = $opts{headers} // '';
-	my $length = length $body;
-	write_file(file_of("$self->{dir}", $path),
-		"HTTP/1.1 $status Because\r\nContent-Type: $type\r\nContent-Length: $length\r\n$headers\r\n$body");
-	return;
-}
-
-sub hang
-{
-	my ($self, $path) = @_;
-	write_file(file_of("$self->{dir}", $path), '');
-	return;
-}
-
-sub requests
-{
-	my ($self) = @_;
-	open(my $file, '<', "$self->{dir}/log") or return;
-	chomp(my @lines = <$file>);
-	return @lines;
 }
 
 sub accept_all
@@ -113,8 +141,8 @@ sub accept_all
 		{
 			close $socket;
 			# a connection that outlives the test ends by itself
-			alarm 300;
-			eval { answer($client, $dir) };
+			alarm 600;
+			eval { answer_all($client, $dir) };
 			POSIX::_exit(0);
 		}
 		close $client;
@@ -123,37 +151,49 @@ sub accept_all
 }
 
 # Serve one connection, request after request.
-sub answer
+sub answer_all
 {
 	my ($client, $dir) = @_;
 	while (defined(my $line = <$client>))
 	{
 		my (undef, $path) = split / /, $line;
-		while (defined(my $header = <$client>)) { last if $header =~ /^\r?\n$/ }
+		while (defined(my $header = <$client>))
+		{
+			last if $header =~ /^\r?\n$/;
+		}
 		open(my $log, '>>', "$dir/log") or die;
 		syswrite $log, "$path\n";
 		close $log;
-		my $reply = "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n";
-		if (open(my $file, '<:raw', file_of($dir, $path)))
-		{
-			local $/ = undef;
-			$reply = <$file> // '';
-		}
-		sleep 1000 if $reply eq '';
-		print $client $reply;
+		print $client answer(file_of($dir, $path));
 		$client->flush;
 	}
 	return;
 }
 
-sub stop
+sub answer
 {
-	my ($self) = @_;
-	return if !$self->{pid} || $self->{owner} != $$;
-	kill 'TERM', $self->{pid};
-	waitpid $self->{pid}, 0;
-	$self->{pid} = 0;
-	return;
+	my ($name) = @_;
+	return "HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n" if !-e $name;
+	my $answer = read_file($name);
+	sleep 1000 if $answer eq 'HANG';
+	return $answer if $answer !~ s/^NOW\n//;
+	# field 9 is time_nanos; of a field that occurs twice the last counts
+	my $body = Compress::Zlib::memGzip(
+		$answer . "\x48" . varint(int(Time::HiRes::time() * 1000) * 1_000_000));
+	my $length = length $body;
+	return "HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\nContent-Length: $length\r\n\r\n$body";
+}
+
+sub varint
+{
+	my ($n) = @_;
+	my $bytes = '';
+	while ($n > 127)
+	{
+		$bytes .= chr($n & 127 | 128);
+		$n >>= 7;
+	}
+	return $bytes . chr $n;
 }
 
 END
