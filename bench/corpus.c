@@ -123,7 +123,7 @@ load(const char *dir, int *n)
 		(*n)++;
 	}
 	if (*n == 0)
-		die("no *.pb.gz files; record some first (bench/record.sh)", NULL);
+		die("no *.pb.gz files; record some first (bench/lib/record.sh)", NULL);
 	return recordings;
 }
 

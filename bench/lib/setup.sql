@@ -23,24 +23,22 @@ CREATE FUNCTION bench.labels(service int, pod int) RETURNS jsonb IMMUTABLE LANGU
         'instance', '10.0.' || service || '.' || pod || ':6060')
 $$;
 
--- Store every body, `batch` in a transaction, as pushes arrive: in time order.
-CREATE PROCEDURE bench.ingest_all(batch int DEFAULT 1) LANGUAGE plpgsql AS $$
+-- Store the bodies from `skip` on, as pushes arrive: in time order, one in a
+-- transaction.
+CREATE PROCEDURE bench.ingest_slice(skip int, n int) LANGUAGE plpgsql AS $$
 DECLARE
     r record;
-    n int := 0;
     failed text;
 BEGIN
-    FOR r IN SELECT service, pod, body FROM bench.bodies ORDER BY at, service, pod LOOP
+    FOR r IN SELECT service, pod, body FROM bench.bodies
+              ORDER BY at, service, pod OFFSET skip LIMIT n LOOP
         SELECT p.message INTO failed
           FROM pprof.push(ARRAY[r.body], ARRAY[bench.labels(r.service, r.pod)]) p
          WHERE p.sqlstate IS NOT NULL;
         IF failed IS NOT NULL THEN
             RAISE EXCEPTION 'push failed: %', failed;
         END IF;
-        n := n + 1;
-        IF n % batch = 0 THEN
-            COMMIT;
-        END IF;
+        COMMIT;
     END LOOP;
 END
 $$;
