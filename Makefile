@@ -28,6 +28,7 @@ CFLAGS_CORE   = $(CFLAGS_COMMON)
 CORE_LIB  = $(BUILD)/libpprof_core.a
 CORE_OBJS = $(patsubst core/%.c,$(BUILD)/core/%.o,$(wildcard core/*.c))
 UNIT      = $(patsubst tests/unit/%.c,$(BUILD)/unit/%,$(wildcard tests/unit/test_*.c))
+BENCH     = $(patsubst bench/%.c,$(BUILD)/bench/%,$(wildcard bench/*.c))
 FUZZ      = $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/fuzz_*.c))
 C_FILES   = $(wildcard $(addsuffix /*.[ch],core extension bgworker scraper bridge tests/unit tests/fuzz))
 
@@ -146,8 +147,15 @@ deps: ## install the packages that building and running need
 
 # -- the rest ---------------------------------------------------------------
 
-bench: all ## run bench/*.sh into bench/results/
+bench: all bench-programs ## run bench/*.sh into bench/results/
 	scripts/bench.sh
+
+.PHONY: bench-programs
+bench-programs: $(BENCH)
+
+$(BUILD)/bench/%: bench/%.c $(CORE_LIB)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS_CORE) -D_GNU_SOURCE $(CFLAGS) -o $@ $< $(CORE_LIB) $(LDFLAGS) -ldeflate -lm
 
 format: ## reformat C with clang-format 14
 	clang-format-14 -i $(C_FILES)
@@ -174,6 +182,6 @@ clean: ## remove what was built
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 14
 
--include $(CORE_OBJS:.o=.d) $(UNIT:=.d) $(FUZZ:=.d)
+-include $(CORE_OBJS:.o=.d) $(UNIT:=.d) $(FUZZ:=.d) $(BENCH:=.d)
 
 endif
