@@ -192,6 +192,15 @@ class Mounts:
             subprocess.run(['umount', '-l', f'{self.root}/{name}'], check=True)
 
 
+def pack(folder, *what, names=None):
+    """Files of a folder as a tar archive."""
+    return subprocess.run(['tar', '-C', folder, '-cf', '-', *what], input=names, check=True, capture_output=True).stdout
+
+
+def unpack(archive, folder):
+    subprocess.run(['tar', '-C', folder, '--no-same-owner', '--keep-directory-symlink', '-xf', '-'], input=archive, check=True)
+
+
 def copy_into(root, sources, destination, workdir, source_root):
     target = os.path.join(root, os.path.normpath(os.path.join(workdir, destination)).lstrip('/'))
     is_folder = destination.endswith('/') or len(sources) > 1
@@ -199,8 +208,7 @@ def copy_into(root, sources, destination, workdir, source_root):
         for path in glob.glob(os.path.join(source_root, source.lstrip('/'))):
             if os.path.isdir(path):
                 os.makedirs(target, exist_ok=True)
-                subprocess.run(['cp', '-a', '--no-preserve=ownership', '--keep-directory-symlink', f'{path}/.', target],
-                               check=True)
+                unpack(pack(path, '.'), target)
             else:
                 os.makedirs(target if is_folder else os.path.dirname(target), exist_ok=True)
                 subprocess.run(['cp', '-a', '--no-preserve=ownership', path, target], check=True)
@@ -239,11 +247,7 @@ def clean_context():
     shutil.rmtree(context, ignore_errors=True)
     os.makedirs(context)
     files = subprocess.run(['git', '-C', TOP, 'ls-files', '-z'], check=True, capture_output=True).stdout
-    subprocess.run(['cpio', '-0', '-pdm', '--quiet', context] if shutil.which('cpio') else
-                   ['tar', '-C', context, '-xf', '-'], cwd=TOP, check=True,
-                   input=files if shutil.which('cpio') else
-                   subprocess.run(['tar', '-C', TOP, '--null', '-T', '-', '-cf', '-'], input=files, check=True,
-                                  capture_output=True).stdout)
+    unpack(pack(TOP, '--null', '-T', '-', names=files), context)
     return context
 
 
