@@ -12,6 +12,7 @@
 #include "core/pp_codec.h"
 #include "core/pp_merge.h"
 #include "flame_text.h"
+#include "pp_search_pcre2.h"
 
 #define DEPTH	   7
 #define MAX_NODES  2048
@@ -601,6 +602,8 @@ check_stored_profile(const char *name)
 	PpTree *tree = pp_tree_new(&pp_alloc_malloc, PP_RULES_PPROF);
 	char path[100], *data, *table;
 	PpProfile *profile;
+	SearchList list = {.n = 0};
+	PpSearch search = {search_compile, search_match, &list};
 	PpFlameRow *rows;
 	size_t len, nrows;
 	uint32_t column;
@@ -611,6 +614,7 @@ check_stored_profile(const char *name)
 	data = read_file(path, &len);
 	assert_int_equal(pp_profile_read((uint8_t *) data, len, &pp_limits_default, arena, &profile, &err),
 					 PP_OK);
+	assert_int_equal(pp_report_load(profile, false, &search, arena, &profile, &err), PP_OK);
 	assert_int_equal(pp_profile_column(profile, pp_bytes_cstr(""), &column, &err), PP_OK);
 	assert_int_equal(pp_tree_add_profile(tree, profile, column, &err), PP_OK);
 	assert_int_equal(pp_tree_flame(tree, 0, arena, &rows, &nrows, &hidden, &err), PP_OK);
@@ -620,6 +624,7 @@ check_stored_profile(const char *name)
 	assert_string_equal(actual, table);
 	free(data);
 	free(table);
+	search_release(&list);
 	pp_arena_free(arena);
 	pp_tree_free(tree);
 }
@@ -627,7 +632,7 @@ check_stored_profile(const char *name)
 static void
 check_stored(void **state)
 {
-	static const char *const names[] = {"addr", "basic", "filter", "heap", "names"};
+	static const char *const names[] = {"addr", "basic", "drop", "filter", "heap", "names"};
 
 	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
 		check_stored_profile(names[i]);
