@@ -266,26 +266,6 @@ join_header(PpMerge *m, const PpProfile *p)
 		   join_string(m, p, p->doc_url, first, &m->doc_url) && add_comments(m, p);
 }
 
-/*
- * The main binary stays first, even if nothing refers to it.  The ordered merge
- * takes it from the first profile that has mappings, the canonical one takes
- * the least (by key) of all first mappings.
- */
-static bool
-take_main_mapping(PpMerge *m, const PpProfile *p)
-{
-	uint32_t mapping;
-
-	if (p->nmappings == 0 || (m->mode == PP_MERGE_ORDERED && m->nmappings > 0))
-		return true;
-	mapping = merge_mapping(m, p, 0);
-	if (mapping == PP_NONE)
-		return false;
-	if (m->main_mapping == PP_NONE || merge_mapping_cmp(m, mapping, m->main_mapping) < 0)
-		m->main_mapping = mapping;
-	return true;
-}
-
 static bool
 all_zero(const int64_t *values, uint32_t n)
 {
@@ -309,7 +289,7 @@ pp_merge_add(PpMerge *m, const PpProfile *p, PpError *err)
 		!start_memo(m, &m->mapping_memo, p->nmappings) ||
 		!start_memo(m, &m->function_memo, p->nfunctions) ||
 		!start_memo(m, &m->location_memo, p->nlocations) || (m->count == 0 && !take_types(m, p)) ||
-		!join_header(m, p) || !take_main_mapping(m, p))
+		!join_header(m, p) || !merge_main_mapping(m, p))
 		return merge_no_room(m, err);
 	for (uint32_t i = 0; i < p->nsamples; i++)
 	{

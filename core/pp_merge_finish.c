@@ -17,6 +17,9 @@
  *	  by function, line and column, fewer lines first;
  *	- samples by stack, compared from the root, shorter first; equal stacks by
  *	  labels, compared one by one, fewer first.
+ * Adding in steps gives the same as adding at once, with one exception: what
+ * only samples that cancel refer to is gone after a step, so it cannot lend its
+ * load address, flags or columns to its likes of a later one.
  */
 #include "core/pp_merge_state.h"
 #include "core/pp_sort.h"
@@ -33,6 +36,7 @@ typedef struct Plan
 	uint32_t *mapping_rank, *function_rank, *location_rank, *string_rank;
 	uint32_t nmappings, nfunctions, nlocations, nstrings;
 	uint32_t *mappings, *functions, *locations, *strings;
+	uint32_t main_mapping; /* state index, or PP_NONE */
 	uint32_t ncomments;
 	uint32_t *comments; /* state strings */
 
@@ -165,6 +169,19 @@ use_table_strings(Plan *plan)
 	}
 }
 
+/* In front of all; where samples refer to its like (canonical), that one. */
+static void
+use_main_mapping(Plan *plan)
+{
+	plan->main_mapping = plan->m->main_mapping;
+	if (plan->main_mapping == PP_NONE)
+		return;
+	for (uint32_t i = 0; i < plan->nmappings; i++)
+		if (merge_mapping_cmp(plan->m, plan->mappings[i], plan->m->main_mapping) == 0)
+			plan->main_mapping = plan->mappings[i];
+	use(plan->mapping_rank, plan->mappings, &plan->nmappings, plan->main_mapping);
+}
+
 static PpCode
 plan_uses(Plan *plan, PpError *err)
 {
@@ -173,8 +190,8 @@ plan_uses(Plan *plan, PpError *err)
 	if (!plan_arrays(plan))
 		return pp_fail_nomem(err);
 	use_header_strings(plan);
-	if (m->main_mapping != PP_NONE)
-		use(plan->mapping_rank, plan->mappings, &plan->nmappings, m->main_mapping);
+	if (m->mode == PP_MERGE_ORDERED)
+		use_main_mapping(plan);
 	for (uint32_t i = 0; i < m->nsamples; i++)
 	{
 		const int64_t *values = m->values + (size_t) i * m->ntypes;
@@ -187,6 +204,8 @@ plan_uses(Plan *plan, PpError *err)
 		if (i % 4096 == 4095 && pp_poll(m->alloc))
 			return pp_fail_canceled(err);
 	}
+	if (m->mode == PP_MERGE_CANONICAL)
+		use_main_mapping(plan);
 	use_table_strings(plan);
 	return PP_OK;
 }
@@ -216,11 +235,11 @@ cmp_strings(const void *ctx, uint32_t a, uint32_t b)
 static int
 cmp_mappings(const void *ctx, uint32_t a, uint32_t b)
 {
-	const PpMerge *m = ((const Plan *) ctx)->m;
+	const Plan *plan = ctx;
 
-	if (a == m->main_mapping || b == m->main_mapping)
-		return a == b ? 0 : a == m->main_mapping ? -1 : 1;
-	return merge_mapping_cmp(m, a, b);
+	if (a == plan->main_mapping || b == plan->main_mapping)
+		return a == b ? 0 : a == plan->main_mapping ? -1 : 1;
+	return merge_mapping_cmp(plan->m, a, b);
 }
 
 static int

@@ -120,25 +120,68 @@ intern_mapping(PpMerge *m, const MergeMapping *new)
 	return i;
 }
 
+static bool
+read_mapping(PpMerge *m, const PpProfile *p, uint32_t mapping, MergeMapping *new)
+{
+	const PpMapping *in = &p->mappings[mapping];
+
+	new->start = in->start;
+	new->size = in->limit - in->start;
+	new->offset = in->offset;
+	new->flags = in->flags;
+	new->filename = merge_string(m, p, in->filename);
+	new->build_id = merge_string(m, p, in->build_id);
+	if (new->filename == PP_NONE || new->build_id == PP_NONE)
+		return false;
+	new->key = m->strings[new->build_id].len > 0 ? new->build_id : new->filename;
+	return true;
+}
+
 uint32_t
 merge_mapping(PpMerge *m, const PpProfile *p, uint32_t mapping)
 {
 	uint32_t *memo = &m->mapping_memo.ids[mapping];
-	const PpMapping *in = &p->mappings[mapping];
 	MergeMapping new;
 
-	if (*memo != PP_NONE)
-		return *memo;
-	new.start = in->start;
-	new.size = in->limit - in->start;
-	new.offset = in->offset;
-	new.flags = in->flags;
-	new.filename = merge_string(m, p, in->filename);
-	new.build_id = merge_string(m, p, in->build_id);
-	if (new.filename == PP_NONE || new.build_id == PP_NONE)
-		return PP_NONE;
-	new.key = m->strings[new.build_id].len > 0 ? new.build_id : new.filename;
-	return *memo = intern_mapping(m, &new);
+	if (*memo == PP_NONE && read_mapping(m, p, mapping, &new))
+		*memo = intern_mapping(m, &new);
+	return *memo;
+}
+
+/*
+ * The main binary stays first, even if nothing refers to it.  The ordered merge
+ * takes it from the first profile that has mappings, the canonical one takes
+ * the least (by key) of all first mappings.
+ */
+bool
+merge_main_mapping(PpMerge *m, const PpProfile *p)
+{
+	uint32_t last = m->nmappings;
+	int cmp;
+
+	if (p->nmappings == 0)
+		return true;
+	if (m->mode == PP_MERGE_ORDERED)
+	{
+		if (m->nmappings == 0)
+			m->main_mapping = merge_mapping(m, p, 0);
+		return m->main_mapping != PP_NONE;
+	}
+	/* one entry more for a moment, to compare with */
+	if (!MERGE_RESERVE(m, m->mappings, m->cap_mappings, (size_t) last + 1) ||
+		!read_mapping(m, p, 0, &m->mappings[last]))
+		return false;
+	if (m->main_mapping == PP_NONE)
+	{
+		m->main_mapping = m->nmappings++;
+		return true;
+	}
+	cmp = merge_mapping_cmp(m, last, m->main_mapping);
+	if (cmp < 0)
+		m->mappings[m->main_mapping] = m->mappings[last];
+	else if (cmp == 0)
+		join_mappings(m, &m->mappings[m->main_mapping], &m->mappings[last]);
+	return true;
 }
 
 static uint32_t

@@ -50,7 +50,12 @@ struct PpMerge
 	uint32_t nmappings, cap_mappings;
 	MergeMapping *mappings;
 	PpTable mapping_table;
-	uint32_t main_mapping; /* comes first in the result; PP_NONE for none */
+	/*
+	 * Comes first in the result; PP_NONE for none.  A canonical merge has an
+	 * entry of its own for it, outside the table: a mapping that no sample
+	 * refers to must not show in one that samples refer to.
+	 */
+	uint32_t main_mapping;
 
 	uint32_t nfunctions, cap_functions;
 	PpFunction *functions;
@@ -106,6 +111,7 @@ extern PpCode merge_no_room(const PpMerge *m, PpError *err);
 extern uint32_t merge_bytes(PpMerge *m, PpBytes bytes);
 extern uint32_t merge_string(PpMerge *m, const PpProfile *p, uint32_t string);
 extern uint32_t merge_mapping(PpMerge *m, const PpProfile *p, uint32_t mapping);
+extern bool merge_main_mapping(PpMerge *m, const PpProfile *p);
 extern uint32_t merge_location(PpMerge *m, const PpProfile *p, uint32_t location);
 /* The same with the values added up; PP_OK, or why not. */
 extern PpCode merge_sample(PpMerge *m, const PpProfile *p, uint32_t sample, PpError *err);
