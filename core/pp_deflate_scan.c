@@ -174,12 +174,47 @@ dynamic_codes(Scan *s, Huffman *literal, Huffman *distance)
 		build(s, distance, lengths + nliteral, ndistance);
 }
 
+/* Length of a copy, 3 to 258: a base and extra bits. */
+static uint32_t
+take_length(Scan *s, int code)
+{
+	int extra = code < 8 || code == 28 ? 0 : (code - 4) / 4;
+
+	if (code > 28)
+	{
+		s->damaged = true;
+		return 0;
+	}
+	if (code == 28)
+		return 258;
+	if (code < 8)
+		return 3 + (uint32_t) code;
+	return 3 + ((4 + (uint32_t) code % 4) << extra) + take(s, extra);
+}
+
+/* How far back a copy reaches, 1 to 32768. */
+static uint32_t
+take_distance(Scan *s, int code)
+{
+	int extra = code / 2 - 1;
+
+	if (code > 29)
+	{
+		s->damaged = going(s);
+		return 0;
+	}
+	if (code < 4)
+		return 1 + (uint32_t) code;
+	return 1 + ((2 + (uint32_t) code % 2) << extra) + take(s, extra);
+}
+
 static void
 scan_codes(Scan *s, const Huffman *literal, const Huffman *distance)
 {
 	while (going(s))
 	{
 		int symbol = take_symbol(s, literal);
+		uint32_t length, back;
 
 		if (symbol == END_OF_BLOCK)
 			return;
@@ -188,22 +223,9 @@ scan_codes(Scan *s, const Huffman *literal, const Huffman *distance)
 			s->made++;
 			continue;
 		}
-
-		/* lengths 3 to 258, distances 1 to 32768: a base and extra bits */
-		int code = symbol - 257;
-		int extra = code < 8 || code == 28 ? 0 : (code - 4) / 4;
-		uint32_t length = code == 28 ? 258
-						  : code < 8 ? 3 + (uint32_t) code
-									 : 3 + ((4 + (uint32_t) code % 4) << extra) + take(s, extra);
-		uint32_t back = (uint32_t) take_symbol(s, distance);
-
-		if (code > 28 || back > 29)
-			s->damaged = going(s);
-		if (!going(s))
-			return;
-		extra = back < 4 ? 0 : (int) back / 2 - 1;
-		back = back < 4 ? 1 + back : 1 + ((2 + back % 2) << extra) + take(s, extra);
-		if (back > s->made)
+		length = take_length(s, symbol - 257);
+		back = going(s) ? take_distance(s, take_symbol(s, distance)) : 0;
+		if (going(s) && back > s->made)
 			s->damaged = true;
 		s->made += length;
 	}
