@@ -308,23 +308,15 @@ cmp_labels(const Plan *plan, const PpLabel *x, const PpLabel *y)
 	return 0;
 }
 
+/* Samples of one stack differ in labels. */
 static int
-cmp_samples(const void *ctx, uint32_t a, uint32_t b)
+cmp_sample_labels(const void *ctx, uint32_t a, uint32_t b)
 {
 	const Plan *plan = ctx;
 	const PpMerge *m = plan->m;
 	const PpSample *x = &m->samples[a], *y = &m->samples[b];
-	const uint32_t *xend = m->locrefs + x->loc_off + x->nlocs;
-	const uint32_t *yend = m->locrefs + y->loc_off + y->nlocs;
-	uint32_t n = x->nlocs < y->nlocs ? x->nlocs : y->nlocs;
+	uint32_t n = x->nlabels < y->nlabels ? x->nlabels : y->nlabels;
 
-	for (uint32_t i = 1; i <= n; i++)
-		if (xend[-(ptrdiff_t) i] != yend[-(ptrdiff_t) i])
-			return cmp_u64(plan->location_rank[xend[-(ptrdiff_t) i]],
-						   plan->location_rank[yend[-(ptrdiff_t) i]]);
-	if (x->nlocs != y->nlocs)
-		return cmp_u64(x->nlocs, y->nlocs);
-	n = x->nlabels < y->nlabels ? x->nlabels : y->nlabels;
 	for (uint32_t i = 0; i < n; i++)
 	{
 		int cmp = cmp_labels(plan, &m->labels[x->label_off + i], &m->labels[y->label_off + i]);
@@ -333,6 +325,36 @@ cmp_samples(const void *ctx, uint32_t a, uint32_t b)
 			return cmp;
 	}
 	return cmp_u64(x->nlabels, y->nlabels);
+}
+
+/* By stack from the root, as strings of location ranks. */
+static PpCode
+sort_samples(Plan *plan, PpError *err)
+{
+	const PpMerge *m = plan->m;
+	uint32_t *words = pp_arena_array(plan->scratch, (size_t) m->nlocrefs + 1, sizeof(uint32_t));
+	uint32_t *offsets = pp_arena_array(plan->scratch, (size_t) m->nsamples + 1, sizeof(uint32_t));
+	uint32_t n = 0;
+
+	if (words == NULL || offsets == NULL)
+		return pp_fail_nomem(err);
+	for (uint32_t i = 0; i < m->nsamples; i++)
+	{
+		const uint32_t *stack = m->locrefs + m->samples[i].loc_off;
+
+		offsets[i] = n;
+		for (uint32_t j = m->samples[i].nlocs; j > 0; j--)
+			words[n++] = plan->location_rank[stack[j - 1]];
+	}
+	offsets[m->nsamples] = n;
+	return pp_sort_words(plan->samples,
+						 plan->nsamples,
+						 words,
+						 offsets,
+						 cmp_sample_labels,
+						 plan,
+						 m->alloc,
+						 err);
 }
 
 static PpCode
@@ -356,7 +378,7 @@ plan_canonical(Plan *p, PpError *err)
 		(code = sort_ranks(p, p->mapping_rank, p->mappings, p->nmappings, cmp_mappings, err)) ||
 		(code = sort_ranks(p, p->function_rank, p->functions, p->nfunctions, cmp_functions, err)) ||
 		(code = sort_ranks(p, p->location_rank, p->locations, p->nlocations, cmp_locations, err)) ||
-		(code = pp_sort_indexes(p->samples, p->nsamples, cmp_samples, p, alloc, err)) ||
+		(code = sort_samples(p, err)) ||
 		(code = pp_sort_indexes(p->comments, p->ncomments, cmp_strings, p, alloc, err)))
 		return code;
 	return PP_OK;
