@@ -25,6 +25,14 @@ typedef struct Rewriter
 	char *out;
 	size_t len;
 	uint32_t depth; /* open groups: balance is checked here, as callers put more around */
+
+	/*
+	 * The engine makes copies of what is counted, and counts multiply when they
+	 * are nested: copies[depth] is the most that something in the innermost open
+	 * group is copied, last_copies that of the atom that ended last.
+	 */
+	uint16_t *copies;
+	uint32_t last_copies;
 	PpError *err;
 } Rewriter;
 
@@ -294,7 +302,7 @@ group(Rewriter *r)
 	bool named = starts_with(r, "(?P<") || (starts_with(r, "(?<") && pp_is_alpha(peek(r, 3)));
 
 	emit(r, "(?:");
-	r->depth++;
+	r->copies[++r->depth] = 1;
 	if (named)
 	{
 		r->at += peek(r, 2) == 'P' ? 4 : 3;
@@ -337,6 +345,45 @@ at_repetition(const Rewriter *r)
 	return peek(r, i) == '}';
 }
 
+/* {n}, {n,} or {n,m} at r->at. */
+static PpCode
+repetition(Rewriter *r)
+{
+	uint32_t count = 0, most = 1;
+	size_t start = r->at;
+	char c;
+
+	do
+	{
+		c = r->in.data[r->at++];
+		r->out[r->len++] = c;
+		count = pp_is_digit(c) ? count * 10 + (c - '0') : 0;
+		if (count > PP_REGEX_MAX_COPIES)
+			return fail(r, start, "repeated too often");
+		if (count > most)
+			most = count;
+	} while (c != '}');
+	r->last_copies *= most;
+	if (r->last_copies > PP_REGEX_MAX_COPIES)
+		return fail(r, start, "repeated too often");
+	if (r->last_copies > r->copies[r->depth])
+		r->copies[r->depth] = r->last_copies;
+	return PP_OK;
+}
+
+static PpCode
+close_group(Rewriter *r)
+{
+	if (r->depth == 0)
+		return fail(r, r->at, "unmatched )");
+	r->last_copies = r->copies[r->depth--];
+	if (r->last_copies > r->copies[r->depth])
+		r->copies[r->depth] = r->last_copies;
+	r->out[r->len++] = ')';
+	r->at++;
+	return PP_OK;
+}
+
 static PpCode
 atom(Rewriter *r)
 {
@@ -345,22 +392,18 @@ atom(Rewriter *r)
 
 	if (n == 0 || rune == 0)
 		return fail(r, r->at, "not valid text");
+	if (rune == '{' && at_repetition(r))
+		return repetition(r);
+	if (rune == ')')
+		return close_group(r);
+	r->last_copies = 1;
 	if (rune == '\\')
 		return escape(r, false);
 	if (rune == '[')
 		return bracket(r);
 	if (rune == '(')
 		return group(r);
-	if (rune == '{' && at_repetition(r))
-	{
-		do
-			r->out[r->len++] = r->in.data[r->at];
-		while (r->in.data[r->at++] != '}');
-		return PP_OK;
-	}
-	if (rune == ')' && r->depth-- == 0)
-		return fail(r, r->at, "unmatched )");
-	if (rune < 0x80 && strchr(".*+?|)^$", (int) rune) != NULL)
+	if (rune < 0x80 && strchr(".*+?|^$", (int) rune) != NULL)
 		r->out[r->len++] = (char) rune;
 	else
 		emit_literal(r, r->in.data + r->at, n);
@@ -464,8 +507,10 @@ pp_regex_translate(PpBytes pattern, PpArena *arena, PpRegexText *result, PpError
 					   "regular expression is longer than %d bytes",
 					   PP_REGEX_MAX_LENGTH);
 	r.out = pp_arena_alloc(arena, (size_t) pattern.len * GROWTH + 16);
-	if (r.out == NULL)
+	r.copies = pp_arena_array(arena, (size_t) pattern.len + 1, sizeof(uint16_t));
+	if (r.out == NULL || r.copies == NULL)
 		return pp_fail_nomem(err);
+	r.copies[0] = 1;
 	leading_flags(&r, &result->ignore_case);
 	body = r.at;
 	while (r.at < r.in.len)

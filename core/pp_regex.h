@@ -16,6 +16,8 @@
 
 /* Longest expression accepted, in bytes. */
 #define PP_REGEX_MAX_LENGTH 16384
+/* Counts of nested {n,m} multiply; so far they may go (as in RE2). */
+#define PP_REGEX_MAX_COPIES 1000
 
 typedef struct PpRegexText
 {

@@ -152,7 +152,7 @@ SELECT s AS selector, pg_temp.refusal(s) AS refusal FROM unnest(ARRAY[
     '{a=="b"}', '{a!"b"}', '{a="b" c="d"}', '{a.b="c"}', '{1a="b"}', '{""="b"}', 'x{"y"}', '{a="\q"}', '{a="\xg0"}', '{a="\ud800"}',
     '{a=''\"''}', 'sum(x)', '-', '{a=~"("}', '{a=~")"}', '{a=~"a)|(b"}', '{a=~"["}', '{a=~"*"}', '{a=~"a**"}', '{a=~"(a)\\1"}',
     '{a=~"(?=a)"}', '{a=~"(?!a)"}', '{a=~"(?<=a)b"}', '{a=~"\\pL"}', '{a=~"a(?i)b"}', '{a=~"(?i:a)"}', '{a=~"(?m)a"}', '{a=~"\\y"}',
-    '{a=~"\\"}', '{a=~"[[:word]"}', '{a=~"[[:nope:]]"}', '{a=~"a{2,1}"}', '{a=~"a{300}"}', '{x="y", a=~"("}']) s;
+    '{a=~"\\"}', '{a=~"[[:word]"}', '{a=~"[[:nope:]]"}', '{a=~"a{2,1}"}', '{a=~"a{300}"}', '{a=~"((a{200}){200}){200}"}', '{x="y", a=~"("}']) s;
 -- many expressions at once: more than the cache of compiled ones holds
 SELECT count(*) FILTER (WHERE jsonb_build_object('a', 'x' || i) OPERATOR(pprof.@~) format('{a=~"x+%s"}', i)::pprof.selector) AS all_match
 FROM generate_series(1, 200) i;
