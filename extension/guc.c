@@ -166,7 +166,7 @@ pprof_define_gucs(void)
 							   "Address and port on which the bridge listens.",
 							   NULL,
 							   &pprof_bridge_listen,
-							   "localhost:4040",
+							   "127.0.0.1:4040",
 							   PGC_SIGHUP,
 							   0,
 							   NULL,

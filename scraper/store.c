@@ -340,15 +340,15 @@ store_jobs(dlist_head *finished)
 static void
 maintain_work(void *arg)
 {
-	if (SPI_execute("SELECT pg_catalog.to_regprocedure('pprof.ensure_partitions()') IS NOT NULL",
+	if (SPI_execute("SELECT pg_catalog.to_regprocedure('pprof.create_partitions(integer)') IS NOT NULL",
 					true,
 					0) != SPI_OK_SELECT ||
 		SPI_processed != 1)
-		elog(ERROR, "could not look for pprof.ensure_partitions");
+		elog(ERROR, "could not look for pprof.create_partitions");
 	if (strcmp(SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1), "t") != 0)
 		return;
-	if (SPI_execute("SELECT pprof.ensure_partitions()", false, 0) != SPI_OK_SELECT)
-		elog(ERROR, "could not call pprof.ensure_partitions");
+	if (SPI_execute("SELECT pprof.create_partitions()", false, 0) != SPI_OK_SELECT)
+		elog(ERROR, "could not call pprof.create_partitions");
 }
 
 /* Partitions of the days to come. */
