@@ -8,9 +8,9 @@ BRIDGE_LIB     = $(BUILD)/libpprof_bridge.a
 BRIDGE_BINDIR  = $(DESTDIR)$(shell $(PG_CONFIG) --bindir)
 
 BRIDGE_CFLAGS := -D_GNU_SOURCE -pthread -Wshadow -I$(BUILD)/bridge/proto \
-                 -isystem $(shell $(PG_CONFIG) --includedir) \
-                 $(shell pkg-config --cflags $(BRIDGE_PKGS))
-BRIDGE_LIBS   := $(shell pkg-config --libs $(BRIDGE_PKGS)) -L$(shell $(PG_CONFIG) --libdir) -lpq -lm
+                 -isystem $(shell $(PG_CONFIG) --includedir 2>/dev/null) \
+                 $(shell pkg-config --cflags $(BRIDGE_PKGS) 2>/dev/null)
+BRIDGE_LIBS   := $(shell pkg-config --libs $(BRIDGE_PKGS) 2>/dev/null) -L$(shell $(PG_CONFIG) --libdir 2>/dev/null) -lpq -lm
 
 BRIDGE_GEN_OBJS = $(BRIDGE_PROTOS:%=$(BRIDGE_GEN)/%.pb-c.o)
 BRIDGE_GEN_H    = $(BRIDGE_PROTOS:%=$(BRIDGE_GEN)/%.pb-c.h)
