@@ -24,15 +24,16 @@ profile_create(const PpAlloc *alloc)
 	return pp_merge_new(alloc, PP_MERGE_CANONICAL);
 }
 
-/* The arena is on the current context, which lives for one row. */
 static PpCode
-profile_add(void *sum, const uint8_t *data, size_t len, PpError *err)
+profile_add(void *sum, const PpAlloc *scratch, const uint8_t *data, size_t len, PpError *err)
 {
-	PpArena *arena = core_arena_create();
+	PpArena *arena = pp_arena_new(scratch);
 	PpProfile *profile;
-	PpCode code = pp_stored_decode(data, len, arena, &profile, err);
+	PpCode code;
 
-	if (code == PP_OK)
+	if (arena == NULL)
+		return pp_fail_nomem(err);
+	if ((code = pp_stored_decode(data, len, arena, &profile, err)) == PP_OK)
 		code = pp_merge_add(sum, profile, err);
 	pp_arena_free(arena);
 	return code;

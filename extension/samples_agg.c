@@ -17,7 +17,7 @@ samples_create(const PpAlloc *alloc)
 }
 
 static PpCode
-samples_add(void *sum, const uint8_t *data, size_t len, PpError *err)
+samples_add(void *sum, const PpAlloc *scratch, const uint8_t *data, size_t len, PpError *err)
 {
 	return pp_samples_sum_add(sum, data, len, 1, err);
 }

@@ -7,6 +7,7 @@
 #include "utils/memutils.h"
 
 #include "core_glue.h"
+#include "scratch.h"
 #include "sum_state.h"
 
 static Size state_flat_size(ExpandedObjectHeader *header);
@@ -41,22 +42,32 @@ state_of(Datum datum, const SumKind *kind)
 	return state->hdr.eoh_methods == &state_methods && state->kind == kind ? state : NULL;
 }
 
+/* One scratch per place in the query, whatever the number of groups. */
+static const PpAlloc *
+call_scratch(FmgrInfo *function)
+{
+	if (function->fn_extra == NULL)
+		function->fn_extra = scratch_create(function->fn_mcxt);
+	return scratch_reset(function->fn_extra);
+}
+
 SumState *
 sum_state_get(FunctionCallInfo fcinfo, const SumKind *kind)
 {
 	MemoryContext parent;
-	SumState *state;
+	SumState *state = PG_ARGISNULL(0) ? NULL : state_of(PG_GETARG_DATUM(0), kind);
 
-	/* called by hand, the functions work too: they are functions of values */
-	if (!AggCheckCallContext(fcinfo, &parent))
-		parent = CurrentMemoryContext;
-	if (PG_ARGISNULL(0))
-		return state_create(parent, kind);
-	if ((state = state_of(PG_GETARG_DATUM(0), kind)) == NULL)
+	if (state == NULL)
 	{
+		/* called by hand, the functions work too: they are functions of values */
+		if (!AggCheckCallContext(fcinfo, &parent))
+			parent = CurrentMemoryContext;
 		state = state_create(parent, kind);
-		sum_state_add(state, PG_GETARG_DATUM(0));
+		state->scratch = call_scratch(fcinfo->flinfo);
+		if (!PG_ARGISNULL(0))
+			sum_state_add(state, PG_GETARG_DATUM(0));
 	}
+	state->scratch = call_scratch(fcinfo->flinfo);
 	return state;
 }
 
@@ -76,6 +87,7 @@ sum_state_add(SumState *state, Datum value)
 
 	sum_state_touch(state);
 	CORE_CHECK(state->kind->add(state->sum,
+								state->scratch,
 								(const uint8_t *) VARDATA_ANY(bytes),
 								VARSIZE_ANY_EXHDR(bytes),
 								&err),

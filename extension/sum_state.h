@@ -18,8 +18,8 @@
 typedef struct SumKind
 {
 	void *(*create)(const PpAlloc *alloc); /* NULL without memory */
-	/* add a value given by its bytes */
-	PpCode (*add)(void *sum, const uint8_t *data, size_t len, PpError *err);
+	/* add a value given by its bytes; scratch is for the time of the call */
+	PpCode (*add)(void *sum, const PpAlloc *scratch, const uint8_t *data, size_t len, PpError *err);
 	/* the sum's bytes, from alloc */
 	PpCode (*encode)(void *sum, const PpAlloc *alloc, uint8_t **out, size_t *len, PpError *err);
 } SumKind;
@@ -30,7 +30,8 @@ typedef struct SumState
 	const SumKind *kind;
 	PpAlloc *alloc;
 	void *sum;
-	uint8_t *flat; /* encoded form, or NULL when the sum changed since */
+	const PpAlloc *scratch; /* of the call that is running */
+	uint8_t *flat;			/* encoded form, or NULL when the sum changed since */
 	size_t flat_len;
 } SumState;
 
