@@ -44,14 +44,8 @@ SCRAPER   = $(if $(wildcard scraper/*.c),$(PGXS) PGXS_PASS=scraper,@:)
 
 all: extension scraper ## build extension, core, scraper and bridge
 
-# It has the targets bridge, install-bridge and uninstall-bridge.
-ifneq ($(wildcard bridge/module.mk),)
-include bridge/module.mk
-all: bridge
-install: install-bridge
-uninstall: uninstall-bridge
-endif
-
+# It adds itself to all, install and uninstall.
+-include bridge/module.mk
 # What a unit test links besides the core: UNIT_SRCS_<test>, UNIT_LIBS_<test>.
 -include tests/unit/module.mk
 
@@ -87,7 +81,7 @@ check: all unit ## unit, SQL and isolation tests; no root, no network
 
 test: ## install what is missing, then run every test
 	scripts/deps.sh build test
-	$(MAKE) all unit fuzz-targets
+	$(MAKE) -j$$(nproc) all unit fuzz-targets
 	scripts/test.sh all
 
 test-clients: all ## real SDKs against the bridge
