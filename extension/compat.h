@@ -11,6 +11,11 @@
 #include "utils/guc.h"
 #include "utils/memutils.h"
 
+/* d952373a987b (16): postgres.h no longer has the macros of varlenas. */
+#if PG_VERSION_NUM >= 160000
+#include "varatt.h"
+#endif
+
 /* 88103567cb8f (15): EmitWarningsOnPlaceholders became MarkGUCPrefixReserved. */
 #if PG_VERSION_NUM < 150000
 #define MarkGUCPrefixReserved(prefix) EmitWarningsOnPlaceholders(prefix)

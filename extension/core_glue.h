@@ -24,7 +24,7 @@ extern PpAlloc *core_alloc_create(MemoryContext context);
 extern PpArena *core_arena_create(void);
 
 /* Raise err as ERROR with its SQLSTATE, byte offset and setting.  Services interrupts first. */
-extern void core_raise(const PpError *err) pg_attribute_noreturn();
+extern void core_raise(const PpError *err) __attribute__((noreturn));
 /* SQLSTATE of a code: 22P03, 0A000, 54000, 22003, 22023, 53200, 57014. */
 extern int core_sqlstate(PpCode code);
 

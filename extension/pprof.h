@@ -6,6 +6,7 @@
 #ifndef PPROF_H
 #define PPROF_H
 
+#include "compat.h"
 #include "core/pp_profile.h"
 #include "fmgr.h"
 

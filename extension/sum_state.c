@@ -6,6 +6,7 @@
 
 #include "utils/memutils.h"
 
+#include "compat.h"
 #include "core_glue.h"
 #include "scratch.h"
 #include "sum_state.h"
