@@ -75,17 +75,17 @@ typedef struct PpSelector
 } PpSelector;
 
 /* Parse; with regex == NULL patterns are kept but not compiled.  Errors carry the offset. */
-extern PpCode pp_selector_parse(
-	PpBytes text, const PpRegex *regex, PpArena *arena, PpSelector *selector, PpError *err);
+extern PpCode pp_selector_parse(PpBytes text, const PpRegex *regex, PpArena *arena,
+								PpSelector *selector, PpError *err);
 
 /* Does one value (or "" for an absent label) satisfy the matcher? */
 extern bool pp_matcher_test(const PpMatcher *matcher, const PpRegex *regex, PpBytes value);
-extern bool pp_selector_match(
-	const PpSelector *selector, const PpRegex *regex, const PpLabelSet *labels);
+extern bool pp_selector_match(const PpSelector *selector, const PpRegex *regex,
+							  const PpLabelSet *labels);
 
 /* Canonical text `{a="b", c=~"d"}` that parses back to the same selector. */
-extern PpCode pp_selector_text(
-	const PpSelector *selector, PpArena *arena, PpBytes *text, PpError *err);
+extern PpCode pp_selector_text(const PpSelector *selector, PpArena *arena, PpBytes *text,
+							   PpError *err);
 
 /* `name:type:unit:period_type:period_unit`; a sixth part (":delta") is dropped. */
 typedef struct PpTypeId
@@ -100,8 +100,8 @@ extern PpCode pp_type_id_text(const PpTypeId *id, PpArena *arena, PpBytes *text,
  * The application key of /ingest, `app.cpu{env=prod,region=x}`: name and tags.
  * Tags whose name starts with "__" are kept here; ingest drops them.
  */
-extern PpCode pp_app_name_parse(
-	PpBytes text, PpArena *arena, PpBytes *name, PpLabelSet *tags, PpError *err);
+extern PpCode pp_app_name_parse(PpBytes text, PpArena *arena, PpBytes *name, PpLabelSet *tags,
+								PpError *err);
 
 /*
  * The __name__ of a pprof that came without one (/ingest): from its sample type

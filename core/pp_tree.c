@@ -11,6 +11,8 @@
 #include <string.h>
 
 #define FIRST_NODES 64
+/* How many nodes ahead a new hash asks for slots, so that misses of the cache overlap. */
+#define PREFETCH 8
 
 /* What pprof prints for a frame without function and mapping. */
 static const PpBytes unknown_name = {"<unknown>", 9};
@@ -55,7 +57,7 @@ size_t
 pp_tree_memory(const PpTree *tree)
 {
 	return sizeof(*tree) + pp_names_memory(&tree->names) +
-		   tree->cap * (2 * sizeof(uint32_t) + sizeof(int64_t)) + tree->nslots * sizeof(uint32_t);
+		   tree->cap * (2 * sizeof(uint32_t) + sizeof(int64_t)) + tree->nslots * sizeof(TreeSlot);
 }
 
 uint32_t
@@ -108,15 +110,23 @@ node_hash(const PpTree *tree, uint32_t parent, uint32_t name)
 	return pp_stable_mix(tree->names.seed ^ parent, ((uint64_t) name << 32) | 1);
 }
 
-static void
-slot_put(PpTree *tree, uint32_t node)
+/* Ask the processor for a slot that is looked at soon. */
+static inline void
+prefetch_slot(const PpTree *tree, uint32_t parent, uint32_t name)
 {
-	size_t mask = tree->nslots - 1;
-	size_t at = node_hash(tree, tree->parent[node], tree->name[node]) & mask;
+	__builtin_prefetch(&tree->slots[node_hash(tree, parent, name) & (tree->nslots - 1)]);
+}
 
-	while (tree->slots[at] != 0)
+/* The slot of a child, or the free one where it would be. */
+static inline TreeSlot *
+find_slot(const PpTree *tree, uint32_t parent, uint32_t name)
+{
+	size_t mask = tree->nslots - 1, at = node_hash(tree, parent, name) & mask;
+
+	while (tree->slots[at].node != 0 &&
+		   (tree->slots[at].parent != parent || tree->slots[at].name != name))
 		at = (at + 1) & mask;
-	tree->slots[at] = node;
+	return &tree->slots[at];
 }
 
 /* A hash with room for `extra` nodes more than there are. */
@@ -125,7 +135,7 @@ reserve_slots(PpTree *tree, size_t extra, PpError *err)
 {
 	const PpAlloc *alloc = tree->alloc;
 	size_t nslots = FIRST_NODES;
-	uint32_t *slots;
+	TreeSlot *slots;
 
 	if (((uint64_t) tree->n + extra) * 4 <= (uint64_t) tree->nslots * 3)
 		return PP_OK;
@@ -139,7 +149,13 @@ reserve_slots(PpTree *tree, size_t extra, PpError *err)
 	tree->slots = slots;
 	tree->nslots = nslots;
 	for (uint32_t node = 1; node < tree->n; node++)
-		slot_put(tree, node);
+	{
+		uint32_t soon = node + PREFETCH < tree->n ? node + PREFETCH : node;
+
+		prefetch_slot(tree, tree->parent[soon], tree->name[soon]);
+		*find_slot(tree, tree->parent[node], tree->name[node]) =
+			(TreeSlot){tree->parent[node], tree->name[node], node};
+	}
 	return PP_OK;
 }
 
@@ -147,27 +163,20 @@ reserve_slots(PpTree *tree, size_t extra, PpError *err)
 static PpCode
 find_child(PpTree *tree, uint32_t parent, uint32_t name, uint32_t *child, PpError *err)
 {
-	size_t mask, at;
+	TreeSlot *slot;
 	PpCode code;
 
 	if ((code = reserve_nodes(tree, 1, err)) != PP_OK || (code = reserve_slots(tree, 1, err)) != PP_OK)
 		return code;
-	mask = tree->nslots - 1;
-	for (at = node_hash(tree, parent, name) & mask; tree->slots[at] != 0; at = (at + 1) & mask)
+	slot = find_slot(tree, parent, name);
+	if (slot->node == 0)
 	{
-		uint32_t node = tree->slots[at];
-
-		if (tree->parent[node] == parent && tree->name[node] == name)
-		{
-			*child = node;
-			return PP_OK;
-		}
+		*slot = (TreeSlot){parent, name, tree->n};
+		tree->parent[tree->n] = parent;
+		tree->name[tree->n] = name;
+		tree->self[tree->n++] = 0;
 	}
-	*child = tree->n;
-	tree->parent[tree->n] = parent;
-	tree->name[tree->n] = name;
-	tree->self[tree->n] = 0;
-	tree->slots[at] = tree->n++;
+	*child = slot->node;
 	return PP_OK;
 }
 
@@ -414,14 +423,21 @@ mark_and_intern(PpTree *tree, NodesInput *in, PpError *err)
 	return PP_OK;
 }
 
-/* Nodes are added through the hash: the tree has nodes, or siblings share a name. */
+/*
+ * Nodes are added through the hash: the tree has nodes, or siblings share a name.
+ */
 static PpCode
-merge_nodes(PpTree *tree, NodesInput *in, PpError *err)
+merge_nodes(PpTree *tree, NodesInput *in, size_t nmarked, PpError *err)
 {
+	PpCode code;
+
+	/* trees that are added up have most of their nodes in common: room for the larger one */
+	nmarked = nmarked > tree->n ? nmarked - tree->n : 0;
+	if ((code = reserve_slots(tree, nmarked, err)) != PP_OK)
+		return code;
 	for (uint32_t i = 1; i < in->n; i++)
 	{
 		uint32_t node;
-		PpCode code;
 
 		if (i % PP_TREE_POLL_EVERY == 0 && pp_poll(tree->alloc))
 			return pp_fail_canceled(err);
@@ -529,7 +545,7 @@ add_nodes(PpTree *tree, NodesInput *in, PpError *err)
 		nmarked += in->to_node[i] != PP_NONE;
 	if (straight && (code = siblings_distinct(tree, in, &straight, err)) != PP_OK)
 		return code;
-	return straight ? copy_nodes(tree, in, nmarked, err) : merge_nodes(tree, in, err);
+	return straight ? copy_nodes(tree, in, nmarked, err) : merge_nodes(tree, in, nmarked, err);
 }
 
 PpCode

@@ -39,12 +39,12 @@ extern uint32_t pp_tree_size(const PpTree *tree); /* nodes without the root */
  * Add value to the self of the stack given root first; names are copied.  depth 0
  * is an empty stack.  Under PP_RULES_PPROF an empty name becomes "<unknown>".
  */
-extern PpCode pp_tree_add(
-	PpTree *tree, const PpBytes *names, size_t depth, int64_t value, PpError *err);
+extern PpCode pp_tree_add(PpTree *tree, const PpBytes *names, size_t depth, int64_t value,
+						  PpError *err);
 
 /* Add all samples of one column of a profile. */
-extern PpCode pp_tree_add_profile(
-	PpTree *tree, const PpProfile *profile, uint32_t column, PpError *err);
+extern PpCode pp_tree_add_profile(PpTree *tree, const PpProfile *profile, uint32_t column,
+								  PpError *err);
 
 /*
  * Add a tree given as arrays: node i has parent[i] < i (node 0 is the root, its
@@ -52,14 +52,9 @@ extern PpCode pp_tree_add_profile(
  * subtree has no value are left out.  The hot path of stored profiles: one pass,
  * no hashing when the tree is empty and siblings have distinct names.
  */
-extern PpCode pp_tree_add_nodes(PpTree *tree,
-								uint32_t n,
-								const uint32_t *parent,
-								const uint32_t *name,
-								const PpBytes *names,
-								uint32_t nnames,
-								const int64_t *self,
-								PpError *err);
+extern PpCode pp_tree_add_nodes(PpTree *tree, uint32_t n, const uint32_t *parent,
+								const uint32_t *name, const PpBytes *names, uint32_t nnames,
+								const int64_t *self, PpError *err);
 
 /*
  * One row of a flame graph: pre-order, the root (level 0, label "total") first.
@@ -69,7 +64,7 @@ typedef struct PpFlameRow
 {
 	int32_t level;
 	int64_t value, self;
-	PpBytes label; /* lives as long as the tree */
+	PpBytes label;	/* lives as long as the tree */
 	bool truncated; /* this row stands for nodes that max_nodes hid */
 } PpFlameRow;
 
@@ -82,13 +77,8 @@ typedef struct PpFlameRow
  * named "other" that Pyroscope's rules fold are not hidden, nor is a leaf that
  * stands for them alone truncated.  Rows come from the arena.
  */
-extern PpCode pp_tree_flame(PpTree *tree,
-							int64_t max_nodes,
-							PpArena *arena,
-							PpFlameRow **rows,
-							size_t *nrows,
-							int64_t *hidden,
-							PpError *err);
+extern PpCode pp_tree_flame(PpTree *tree, int64_t max_nodes, PpArena *arena, PpFlameRow **rows,
+							size_t *nrows, int64_t *hidden, PpError *err);
 
 /*
  * The level encoding of Pyroscope (4-value groups: offset delta, total, self,
@@ -105,7 +95,7 @@ typedef struct PpFlamebearer
 	int64_t total, max_self;
 } PpFlamebearer;
 
-extern PpCode pp_flamebearer(
-	const PpFlameRow *rows, size_t nrows, PpArena *arena, PpFlamebearer *out, PpError *err);
+extern PpCode pp_flamebearer(const PpFlameRow *rows, size_t nrows, PpArena *arena,
+							 PpFlamebearer *out, PpError *err);
 
 #endif

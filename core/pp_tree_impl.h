@@ -11,6 +11,12 @@
 /* How many nodes are handled between two looks at poll(). */
 #define PP_TREE_POLL_EVERY 65536
 
+/* (parent, name) -> node; the root is nobody's child, so node 0 is a free slot. */
+typedef struct TreeSlot
+{
+	uint32_t parent, name, node;
+} TreeSlot;
+
 struct PpTree
 {
 	const PpAlloc *alloc;
@@ -25,10 +31,10 @@ struct PpTree
 	PpNames names;
 
 	/*
-	 * (parent, name) -> node, or 0.  Built when a node must be found for the
-	 * first time: a tree that is filled once by pp_tree_add_nodes never needs it.
+	 * Built when a node must be found for the first time: a tree that is filled
+	 * once by pp_tree_add_nodes never needs it.
 	 */
-	uint32_t *slots;
+	TreeSlot *slots;
 	size_t nslots; /* a power of two, or 0 */
 };
 
