@@ -688,7 +688,7 @@ decode_locations(Decoder *d)
 	uint32_t n = profile->nlocations = (uint32_t) d->spans[TABLE_LOCATIONS].n;
 
 	profile->locations = pp_arena_array(d->arena, n, sizeof(PpLocation));
-	if (profile->locations == NULL || !vec_room(d, &d->lines, sizeof(PpLine), n))
+	if (profile->locations == NULL || !vec_room(d, &d->lines, sizeof(PpLine), n + n / 4 + 1))
 		pp_decode_nomem(d);
 	for (uint32_t i = 0; i < n && d->code == PP_OK; i++)
 	{
@@ -706,7 +706,7 @@ decode_locations(Decoder *d)
 static void
 decoder_free(Decoder *d)
 {
-	Vec *vecs[] = {&d->strings, &d->comments, &d->lines, &d->locrefs, &d->labels};
+	Vec *vecs[] = {&d->strings, &d->comments, &d->lines};
 
 	for (size_t i = 0; i < sizeof(vecs) / sizeof(vecs[0]); i++)
 		d->alloc->release(d->alloc->ctx, vecs[i]->data);

@@ -75,8 +75,6 @@ typedef struct Decoder
 
 	PpIdMap mapping_ids, function_ids, location_ids;
 	Vec lines;			/* PpLine */
-	Vec locrefs;		/* uint32_t */
-	Vec labels;			/* PpLabel */
 	uint32_t max_lines; /* lines of the location that has most */
 } Decoder;
 
@@ -113,15 +111,14 @@ static inline Reader
 get_bytes(Decoder *d, Reader *r)
 {
 	uint64_t len = get_varint(d, r);
-	Reader inside = {r->p, r->p + len};
+	Reader inside;
 
+	/* r->p + len may be no address at all */
 	if (PP_UNLIKELY(len > (uint64_t) (r->end - r->p)))
-	{
 		inside = pp_decode_bad_bytes(d, r->p, r->end);
-		r->p = r->end;
-	}
 	else
-		r->p = inside.end;
+		inside = (Reader){r->p, r->p + len};
+	r->p = inside.end;
 	return inside;
 }
 

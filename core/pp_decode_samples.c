@@ -20,24 +20,143 @@ sample_limit(Decoder *d, Reader sample, const char *setting, int64_t limit, cons
 								what);
 }
 
-/* Location ids of a packed field.  Unknown ones become PP_NONE. */
 static void
-add_locations(Decoder *d, Reader packed, uint32_t room, Reader sample)
+total_limit(Decoder *d, Reader sample)
 {
-	const PpIdMap *ids = &d->location_ids;
-	uint32_t *out = (uint32_t *) d->locrefs.data + d->locrefs.n;
-	uint32_t *const start = out, *const limit = out + room;
+	if (d->code == PP_OK)
+		d->code = pp_fail_limit(d->err,
+								(size_t) (sample.p - d->data),
+								"max_total_frames",
+								d->limits->max_total_frames,
+								"samples have more than %" PRId64 " frames together",
+								d->limits->max_total_frames);
+}
+
+/* --- counting --- */
+
+/* Numbers in a packed field: the bytes that end one. */
+static uint32_t
+count_packed(Reader packed)
+{
+	const uint64_t tops = UINT64_C(0x8080808080808080);
+	const uint64_t ones = UINT64_C(0x0101010101010101);
+	uint32_t n = 0;
+
+	for (; packed.end - packed.p >= 8; packed.p += 8)
+	{
+		uint64_t word;
+
+		memcpy(&word, packed.p, 8);
+		n += (uint32_t) (((~word & tops) >> 7) * ones >> 56);
+	}
+	for (; packed.p < packed.end; packed.p++)
+		n += *packed.p < 0x80;
+	return n;
+}
+
+/* What a sample brings, at most: labels may still vanish. */
+static void
+count_sample(Decoder *d, Reader r, uint64_t *nlocs, uint64_t *nlabels)
+{
+	while (r.p < r.end)
+	{
+		uint64_t tag = get_varint(d, &r);
+
+		switch (tag)
+		{
+			case PP_TAG_BYTES(1):
+				*nlocs += count_packed(get_bytes(d, &r));
+				break;
+			case PP_TAG_BYTES(2):
+				get_bytes(d, &r);
+				break;
+			case PP_TAG_BYTES(3):
+				get_bytes(d, &r);
+				++*nlabels;
+				break;
+			case PP_TAG_VARINT(1):
+				++*nlocs;
+				get_varint(d, &r);
+				break;
+			case PP_TAG_VARINT(2):
+				get_varint(d, &r);
+				break;
+			default:
+				r.p = pp_decode_skip(d, r.p, r.end, tag, 0xe);
+		}
+	}
+}
+
+/* Count stacks and labels of all samples, within the limits, and make room for them. */
+static void
+count_samples(Decoder *d)
+{
+	PpProfile *p = d->profile;
+	const PpLimits *limits = d->limits;
+	uint64_t nlocs = 0, nlabels = 0;
+
+	for (uint32_t i = 0; i < p->nsamples && d->code == PP_OK; i++)
+	{
+		Reader r = span_reader(d, TABLE_SAMPLES, i);
+		uint64_t locs_before = nlocs, labels_before = nlabels;
+
+		if (i % PP_DECODE_POLL_EVERY == 0)
+			pp_decode_poll(d);
+		count_sample(d, r, &nlocs, &nlabels);
+		if (nlocs - locs_before > (uint64_t) limits->max_depth)
+			sample_limit(d, r, "max_depth", limits->max_depth, "locations");
+		if (nlabels - labels_before > (uint64_t) limits->max_labels)
+			sample_limit(d, r, "max_labels", limits->max_labels, "labels");
+		if (nlocs > (uint64_t) limits->max_total_frames)
+			total_limit(d, r);
+	}
+	if (d->code != PP_OK)
+		return;
+	p->locrefs = pp_arena_array(d->arena, nlocs, sizeof(uint32_t));
+	p->labels = pp_arena_array(d->arena, nlabels, sizeof(PpLabel));
+	if (p->locrefs == NULL || p->labels == NULL)
+		pp_decode_nomem(d);
+}
+
+/* --- reading --- */
+
+/*
+ * Location ids of a packed field, as many as were counted.  Unknown ones make a
+ * mark.  The ids of most profiles count from 1, which needs no table.
+ */
+static void
+add_locations(Decoder *d, Reader packed, bool *unknown)
+{
+	const PpIdMap ids = d->location_ids;
+	uint32_t *out = d->profile->locrefs + d->profile->nlocrefs;
+	uint32_t *const start = out;
+	bool bad = false;
 
 	while (packed.p < packed.end)
 	{
-		if (PP_UNLIKELY(out == limit))
+		PpVarint id = pp_varint(packed.p, packed.end);
+		uint32_t index;
+
+		if (PP_UNLIKELY(id.next == NULL))
 		{
-			sample_limit(d, sample, "max_depth", d->limits->max_depth, "locations");
+			pp_decode_bad_varint(d, packed.p, packed.end);
 			break;
 		}
-		*out++ = pp_idmap_find(ids, get_varint(d, &packed));
+		packed.p = id.next;
+		if (PP_LIKELY(ids.slots == NULL))
+		{
+			index = (uint32_t) (id.value - 1);
+			bad |= id.value - 1 >= ids.n;
+		}
+		else
+		{
+			index = pp_idmap_find(&ids, id.value);
+			bad |= index == PP_NONE;
+		}
+		*out++ = index;
 	}
-	d->locrefs.n += (size_t) (out - start);
+	d->profile->nlocrefs += (uint32_t) (out - start);
+	*unknown |= bad;
 }
 
 /* Values of a packed field; those that are too many are only counted. */
@@ -94,93 +213,79 @@ add_label(Decoder *d, Reader r)
 	}
 	if (label.str == 0 && label.num == 0 && label.num_unit == 0)
 		return;
-	if (vec_room(d, &d->labels, sizeof(PpLabel), 1))
-		((PpLabel *) d->labels.data)[d->labels.n++] = label;
+	d->profile->labels[d->profile->nlabels++] = label;
 }
 
 /* The rules a sample must keep, in the order in which they are told. */
 static void
-check_sample(Decoder *d, const PpSample *s, uint32_t nvalues, Reader sample)
+check_sample(Decoder *d, uint32_t nvalues, bool unknown, const uint8_t *start)
 {
-	const uint32_t *refs = (const uint32_t *) d->locrefs.data + s->loc_off;
 	uint32_t ntypes = d->profile->ntypes;
-	bool unknown = false;
 
-	if (d->code != PP_OK)
+	if (PP_LIKELY(nvalues == ntypes && ntypes > 0 && !unknown) || d->code != PP_OK)
 		return;
 	if (ntypes == 0)
-		pp_decode_fail(d, sample.p, "missing sample type information");
+		pp_decode_fail(d, start, "missing sample type information");
 	else if (nvalues != ntypes)
 		d->code = pp_fail(d->err,
 						  PP_EMALFORMED,
-						  (size_t) (sample.p - d->data),
+						  (size_t) (start - d->data),
 						  "mismatch: sample has %u values vs. %u types",
 						  nvalues,
 						  ntypes);
-	for (uint32_t i = 0; i < s->nlocs; i++)
-		unknown |= refs[i] == PP_NONE;
-	if (unknown)
-		pp_decode_fail(d, sample.p, "sample has nil location");
+	else
+		pp_decode_fail(d, start, "sample has nil location");
+}
+
+/* One number that is not packed, as if it were packed alone. */
+static inline Reader
+take_one(Decoder *d, Reader *r)
+{
+	Reader one = *r;
+
+	get_varint(d, r);
+	one.end = r->p;
+	return one;
 }
 
 static void
 decode_sample(Decoder *d, PpSample *s, int64_t *values, Reader r)
 {
-	const Reader sample = r;
-	const size_t depth_limit = (size_t) d->limits->max_depth;
-	size_t most = (size_t) (r.end - r.p) < depth_limit ? (size_t) (r.end - r.p) : depth_limit;
-	uint32_t nvalues = 0, nlabels = 0, ntypes = d->profile->ntypes;
+	PpProfile *p = d->profile;
+	const uint8_t *start = r.p;
+	uint32_t nvalues = 0;
+	bool unknown = false;
 
-	s->loc_off = (uint32_t) d->locrefs.n;
-	s->label_off = (uint32_t) d->labels.n;
-	if (!vec_room(d, &d->locrefs, sizeof(uint32_t), most))
-		return;
-
-	const size_t locs_end = d->locrefs.n + most;
-
-	while (r.p < r.end && d->code == PP_OK)
+	s->loc_off = p->nlocrefs;
+	s->label_off = p->nlabels;
+	while (r.p < r.end)
 	{
 		uint64_t tag = get_varint(d, &r);
 
 		switch (tag)
 		{
 			case PP_TAG_BYTES(1):
-				add_locations(d, get_bytes(d, &r), (uint32_t) (locs_end - d->locrefs.n), sample);
+				add_locations(d, get_bytes(d, &r), &unknown);
 				break;
 			case PP_TAG_BYTES(2):
-				add_values(d, get_bytes(d, &r), values, ntypes, &nvalues);
+				add_values(d, get_bytes(d, &r), values, p->ntypes, &nvalues);
 				break;
 			case PP_TAG_BYTES(3):
-				if (++nlabels > d->limits->max_labels)
-					sample_limit(d, sample, "max_labels", d->limits->max_labels, "labels");
 				add_label(d, get_bytes(d, &r));
 				break;
 			case PP_TAG_VARINT(1):
-			{
-				/* not packed: one id, as if packed alone */
-				Reader one = r;
-
-				get_varint(d, &r);
-				one.end = r.p;
-				add_locations(d, one, (uint32_t) (locs_end - d->locrefs.n), sample);
+				add_locations(d, take_one(d, &r), &unknown);
 				break;
-			}
 			case PP_TAG_VARINT(2):
-			{
-				Reader one = r;
-
-				get_varint(d, &r);
-				one.end = r.p;
-				add_values(d, one, values, ntypes, &nvalues);
+				add_values(d, take_one(d, &r), values, p->ntypes, &nvalues);
 				break;
-			}
 			default:
 				r.p = pp_decode_skip(d, r.p, r.end, tag, 0xe);
 		}
 	}
-	s->nlocs = (uint32_t) d->locrefs.n - s->loc_off;
-	s->nlabels = (uint32_t) d->labels.n - s->label_off;
-	check_sample(d, s, nvalues, sample);
+	s->nlocs = p->nlocrefs - s->loc_off;
+	s->nlabels = p->nlabels - s->label_off;
+	check_sample(d, nvalues, unknown, start);
 }
 
 /* Frames of a stack: its lines, and the locations that have none. */
@@ -227,13 +332,8 @@ check_frames(Decoder *d)
 						 "max_frames",
 						 d->limits->max_frames,
 						 "frames");
-		if (exact && total > (uint64_t) d->limits->max_total_frames && d->code == PP_OK)
-			d->code = pp_fail_limit(d->err,
-									(size_t) (span_reader(d, TABLE_SAMPLES, i).p - d->data),
-									"max_total_frames",
-									d->limits->max_total_frames,
-									"samples have more than %" PRId64 " frames together",
-									d->limits->max_total_frames);
+		if (exact && total > (uint64_t) d->limits->max_total_frames)
+			total_limit(d, span_reader(d, TABLE_SAMPLES, i));
 	}
 }
 
@@ -254,23 +354,6 @@ alloc_values(Decoder *d)
 		pp_decode_nomem(d);
 }
 
-/* Stacks and labels in the arena, sized exactly. */
-static void
-settle(Decoder *d)
-{
-	PpProfile *p = d->profile;
-
-	p->nlocrefs = (uint32_t) d->locrefs.n;
-	p->locrefs = (uint32_t *) (void *) pp_arena_copy(d->arena,
-													 d->locrefs.data,
-													 d->locrefs.n * sizeof(uint32_t));
-	p->nlabels = (uint32_t) d->labels.n;
-	p->labels =
-		(PpLabel *) (void *) pp_arena_copy(d->arena, d->labels.data, d->labels.n * sizeof(PpLabel));
-	if (p->locrefs == NULL || p->labels == NULL)
-		pp_decode_nomem(d);
-}
-
 void
 pp_decode_samples(Decoder *d)
 {
@@ -280,20 +363,18 @@ pp_decode_samples(Decoder *d)
 	p->samples = pp_arena_array(d->arena, p->nsamples, sizeof(PpSample));
 	if (p->samples == NULL)
 		pp_decode_nomem(d);
-	else
+	count_samples(d);
+	if (d->code == PP_OK)
 		alloc_values(d);
 	for (uint32_t i = 0; i < p->nsamples && d->code == PP_OK; i++)
 	{
-		Reader r = span_reader(d, TABLE_SAMPLES, i);
-
 		if (i % PP_DECODE_POLL_EVERY == 0)
 			pp_decode_poll(d);
-		decode_sample(d, &p->samples[i], p->values + (size_t) i * p->ntypes, r);
-		if (PP_UNLIKELY(d->locrefs.n > (uint64_t) d->limits->max_total_frames))
-			sample_limit(d, r, "max_total_frames", d->limits->max_total_frames, "frames");
+		decode_sample(d,
+					  &p->samples[i],
+					  p->values + (size_t) i * p->ntypes,
+					  span_reader(d, TABLE_SAMPLES, i));
 	}
-	if (d->code == PP_OK)
-		settle(d);
 	if (d->code == PP_OK)
 		check_frames(d);
 	if (d->code == PP_OK && p->nlabels > 0)

@@ -114,13 +114,13 @@ intern_samples(Encoder *e)
 
 	for (uint32_t i = 0; i < p->nsamples && e->code == PP_OK; i++)
 	{
-		const PpLabel *labels = p->labels + p->samples[i].label_off;
-
 		poll(e, i);
 		for (uint32_t j = 0; j < p->samples[i].nlabels; j++)
 		{
-			intern(e, labels[j].key);
-			intern(e, labels[j].str != 0 ? labels[j].str : labels[j].num_unit);
+			const PpLabel *label = &p->labels[p->samples[i].label_off + j];
+
+			intern(e, label->key);
+			intern(e, label->str != 0 ? label->str : label->num_unit);
 		}
 	}
 }
@@ -245,10 +245,11 @@ static void
 put_stack(Encoder *e, const PpSample *s)
 {
 	const PpProfile *p = e->profile;
-	const uint32_t *refs = p->locrefs + s->loc_off;
+	const uint32_t *refs;
 
-	if (!reserve(e, MESSAGE_MAX + (size_t) s->nlocs * PP_VARINT_MAX))
+	if (s->nlocs == 0 || !reserve(e, MESSAGE_MAX + (size_t) s->nlocs * PP_VARINT_MAX))
 		return;
+	refs = p->locrefs + s->loc_off;
 	if (s->nlocs <= 2)
 	{
 		for (uint32_t i = 0; i < s->nlocs; i++)

@@ -140,12 +140,10 @@ look_at_ids(Writer *w)
 	}
 	for (uint32_t i = 0; i < p->nlocations; i++)
 	{
-		const PpLine *lines = p->lines + p->locations[i].line_off;
-
 		if (p->locations[i].id != (uint64_t) i + 1)
 			w->flags |= PP_STORED_LOCATION_IDS;
 		for (uint32_t j = 0; j < p->locations[i].nlines; j++)
-			if (lines[j].column != 0)
+			if (p->lines[p->locations[i].line_off + j].column != 0)
 				w->flags |= PP_STORED_COLUMNS;
 	}
 }
@@ -380,14 +378,14 @@ put_locations(Writer *w)
 static uint32_t
 shared_end(const PpProfile *p, const PpSample *a, const PpSample *b)
 {
-	const uint32_t *a_end = p->locrefs + a->loc_off + a->nlocs;
-	const uint32_t *b_end = p->locrefs + b->loc_off + b->nlocs;
+	size_t a_end = (size_t) a->loc_off + a->nlocs;
+	size_t b_end = (size_t) b->loc_off + b->nlocs;
 	uint32_t most = a->nlocs < b->nlocs ? a->nlocs : b->nlocs;
 	uint32_t n = 0;
 
 	if (most > PP_STORED_SHARED_MAX)
 		most = PP_STORED_SHARED_MAX;
-	while (n < most && a_end[-1 - (ptrdiff_t) n] == b_end[-1 - (ptrdiff_t) n])
+	while (n < most && p->locrefs[a_end - 1 - n] == p->locrefs[b_end - 1 - n])
 		n++;
 	return n;
 }

@@ -529,9 +529,12 @@ test_validity(void **state)
 {
 	Wire w;
 
-	/* 1: types */
+	/* 1: types, also where there is not even a location */
 	w = with_strings();
 	WIRE_NUMBERS(&w, 2, 0, 1);
+	assert_refused(&w, "missing sample type information");
+	w = with_strings();
+	wire_bytes(&w, 2, "", 0);
 	assert_refused(&w, "missing sample type information");
 
 	/* 2: values, too few and too many */
