@@ -13,8 +13,8 @@ static const size_t kind_size[PP_DICT_KINDS] = {
 	sizeof(uint32_t),
 };
 
-static const char *const kind_name[PP_DICT_KINDS] = {
-	"strings", "functions", "mappings", "locations", "nodes", "stacks"};
+static const char *const kind_name[PP_DICT_KINDS] =
+	{"strings", "functions", "mappings", "locations", "nodes", "stacks"};
 
 PpDict *
 pp_dict_new(const PpAlloc *alloc, bool writer, uint64_t seed)
@@ -123,8 +123,7 @@ dict_grow(PpDict *dict, void **array, uint32_t *cap, uint64_t need, size_t size,
 
 /* A second array beside one whose capacity has been settled: grown to cap when that changed. */
 static PpCode
-grow_beside(
-	PpDict *dict, void **array, uint32_t old_cap, uint32_t cap, size_t size, PpError *err)
+grow_beside(PpDict *dict, void **array, uint32_t old_cap, uint32_t cap, size_t size, PpError *err)
 {
 	void *resized;
 
@@ -189,12 +188,10 @@ dict_reserve(PpDict *dict, PpDictKind kind, uint32_t more, PpError *err)
 	PpCode code;
 
 	if (need > DICT_MAX_ENTRIES)
-		return pp_fail(
-			err, PP_ELIMIT, PP_NO_OFFSET, "dictionary is full: too many %s", kind_name[kind]);
+		return pp_fail(err, PP_ELIMIT, PP_NO_OFFSET, "dictionary is full: too many %s", kind_name[kind]);
 	if ((code = dict_grow(dict, kind_array(dict, kind), &cap, need, kind_size[kind], err)) != PP_OK)
 		return code;
-	if (beside != NULL &&
-		(code = grow_beside(dict, beside, dict->cap[kind], cap, size, err)) != PP_OK)
+	if (beside != NULL && (code = grow_beside(dict, beside, dict->cap[kind], cap, size, err)) != PP_OK)
 	{
 		/* the first array stays larger than cap says, which harms nobody */
 		dict->held -= (size_t) (cap - dict->cap[kind]) * kind_size[kind];
@@ -272,8 +269,8 @@ dict_hash_bytes(uint64_t seed, PpBytes bytes)
 }
 
 uint64_t
-dict_hash_function(
-	const PpDict *dict, uint64_t name, uint64_t system_name, uint64_t filename, int64_t line)
+dict_hash_function(const PpDict *dict, uint64_t name, uint64_t system_name, uint64_t filename,
+				   int64_t line)
 {
 	uint64_t h = dict_hash_add(dict->seed[0], name);
 
@@ -283,8 +280,7 @@ dict_hash_function(
 }
 
 uint64_t
-dict_hash_mapping(
-	const PpDict *dict, const DictMapping *mapping, uint64_t filename, uint64_t build_id)
+dict_hash_mapping(const PpDict *dict, const DictMapping *mapping, uint64_t filename, uint64_t build_id)
 {
 	uint64_t h = dict_hash_add(dict->seed[1], mapping->start);
 
@@ -296,13 +292,8 @@ dict_hash_mapping(
 }
 
 uint64_t
-dict_hash_location(const PpDict *dict,
-				   uint64_t mapping,
-				   uint64_t address,
-				   uint32_t is_folded,
-				   const PpLine *lines,
-				   uint32_t nlines,
-				   const uint64_t *function_hash)
+dict_hash_location(const PpDict *dict, uint64_t mapping, uint64_t address, uint32_t is_folded,
+				   const PpLine *lines, uint32_t nlines, const uint64_t *function_hash)
 {
 	uint64_t h = dict_hash_add(dict->seed[2] ^ (is_folded != 0), mapping);
 
@@ -421,8 +412,12 @@ verify_nodes(const PpDict *dict, PpError *err)
 				uint32_t other = slots[slot];
 
 				dict->alloc->release(dict->alloc->ctx, slots);
-				return pp_fail(
-					err, PP_EMALFORMED, PP_NO_OFFSET, "nodes %u and %u are the same", other, i);
+				return pp_fail(err,
+							   PP_EMALFORMED,
+							   PP_NO_OFFSET,
+							   "nodes %u and %u are the same",
+							   other,
+							   i);
 			}
 		slots[slot] = i;
 	}

@@ -47,8 +47,7 @@ extern void pp_dict_free(PpDict *dict);
 extern size_t pp_dict_memory(const PpDict *dict);
 extern uint32_t pp_dict_count(const PpDict *dict, PpDictKind kind);
 
-extern PpCode pp_chunk_header(
-	const uint8_t *data, size_t len, PpChunkHeader *header, PpError *err);
+extern PpCode pp_chunk_header(const uint8_t *data, size_t len, PpChunkHeader *header, PpError *err);
 
 /* Append a chunk; PP_EMALFORMED if it does not start where the dictionary ends. */
 extern PpCode pp_dict_load(PpDict *dict, const uint8_t *data, size_t len, PpError *err);
@@ -62,29 +61,24 @@ extern PpCode pp_dict_load(PpDict *dict, const uint8_t *data, size_t len, PpErro
 extern PpCode pp_dict_intern(PpDict *dict, const PpProfile *profile, uint32_t *stacks, PpError *err);
 
 /* Bytes of what came since the last chunk (len 0 if nothing did), from alloc. */
-extern PpCode pp_dict_chunk(
-	PpDict *dict, const PpAlloc *alloc, uint8_t **out, size_t *out_len, PpError *err);
+extern PpCode pp_dict_chunk(PpDict *dict, const PpAlloc *alloc, uint8_t **out, size_t *out_len,
+							PpError *err);
 /* Forget what came since the last chunk (the transaction was rolled back). */
 extern void pp_dict_forget(PpDict *dict);
 /* Cut a writer back to these counts (entries of chunks that were rolled back). */
 extern void pp_dict_truncate(PpDict *dict, const uint32_t *counts);
 
 /* Line-level samples of a part as a profile with one sample type, for the cast to profile. */
-extern PpCode pp_dict_resolve(const PpDict *dict,
-							  const PpSamplesPart *part,
-							  PpBytes type,
-							  PpBytes unit,
-							  PpArena *arena,
-							  PpProfile **profile,
-							  PpError *err);
+extern PpCode pp_dict_resolve(const PpDict *dict, const PpSamplesPart *part, PpBytes type,
+							  PpBytes unit, PpArena *arena, PpProfile **profile, PpError *err);
 
 /*
  * Add a part to a tree by function names: an array scatter over the
  * function-level nodes that loading built (inlined frames included).  Readers
  * only (PP_EINVALID).  PP_EMALFORMED for a stack the dictionary does not know.
  */
-extern PpCode pp_dict_scatter(
-	const PpDict *dict, const PpSamplesPart *part, PpTree *tree, PpError *err);
+extern PpCode pp_dict_scatter(const PpDict *dict, const PpSamplesPart *part, PpTree *tree,
+							  PpError *err);
 
 /* Everything a chunk refers to exists and no id is defined twice; for pprof.check(). */
 extern PpCode pp_dict_verify(const PpDict *dict, PpError *err);

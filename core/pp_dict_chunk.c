@@ -36,8 +36,7 @@ static PpCode
 reader_fail(Reader *r, const char *what)
 {
 	if (r->code == PP_OK)
-		r->code =
-			pp_fail(r->err, PP_EMALFORMED, (size_t) (r->p - r->start), "chunk: %s", what);
+		r->code = pp_fail(r->err, PP_EMALFORMED, (size_t) (r->p - r->start), "chunk: %s", what);
 	r->p = r->end;
 	return r->code;
 }
@@ -230,8 +229,7 @@ static PpCode
 load_locations(PpDict *dict, Reader *r, const PpChunkHeader *header)
 {
 	DictLocation *l = dict->locations + dict->count[PP_DICT_LOCATIONS];
-	uint64_t nmappings =
-		(uint64_t) dict->count[PP_DICT_MAPPINGS] + header->count[PP_DICT_MAPPINGS];
+	uint64_t nmappings = (uint64_t) dict->count[PP_DICT_MAPPINGS] + header->count[PP_DICT_MAPPINGS];
 	uint64_t nfunctions =
 		(uint64_t) dict->count[PP_DICT_FUNCTIONS] + header->count[PP_DICT_FUNCTIONS];
 

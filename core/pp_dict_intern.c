@@ -61,8 +61,11 @@ hash_node(const PpDict *dict, uint32_t id)
 	return dict_hash_pair(dict, dict->node_parent[id], dict->node_location[id]);
 }
 
-static const DictHash table_hash[PP_DICT_STACKS] = {
-	hash_string, hash_function, hash_mapping, hash_location, hash_node};
+static const DictHash table_hash[PP_DICT_STACKS] = {hash_string,
+													hash_function,
+													hash_mapping,
+													hash_location,
+													hash_node};
 
 static uint64_t
 content_of_function(const PpDict *dict, const DictFunction *f)
@@ -77,8 +80,7 @@ content_of_function(const PpDict *dict, const DictFunction *f)
 static uint64_t
 content_of_mapping(const PpDict *dict, const DictMapping *m)
 {
-	return dict_hash_mapping(
-		dict, m, dict->string_hash[m->filename], dict->string_hash[m->build_id]);
+	return dict_hash_mapping(dict, m, dict->string_hash[m->filename], dict->string_hash[m->build_id]);
 }
 
 static uint64_t
@@ -216,8 +218,8 @@ dict_index(PpDict *dict, const uint32_t *first, PpError *err)
 									   table_hash[kind],
 									   err)) != PP_OK)
 			return code;
-	if ((code = stacks_reserve(
-			 dict, dict->count[PP_DICT_STACKS] - first[PP_DICT_STACKS], err)) != PP_OK)
+	if ((code = stacks_reserve(dict, dict->count[PP_DICT_STACKS] - first[PP_DICT_STACKS], err)) !=
+		PP_OK)
 		return code;
 	hash_contents(dict, first);
 	put_entries(dict, first);
@@ -270,9 +272,7 @@ dict_reindex(PpDict *dict)
 
 	for (int kind = 0; kind < PP_DICT_STACKS; kind++)
 	{
-		memset(dict->table[kind].slots,
-			   0,
-			   ((size_t) dict->table[kind].mask + 1) * sizeof(uint32_t));
+		memset(dict->table[kind].slots, 0, ((size_t) dict->table[kind].mask + 1) * sizeof(uint32_t));
 		dict->table[kind].used = 0;
 	}
 	put_entries(dict, none);
@@ -297,8 +297,7 @@ intern_string(Intern *in, uint32_t index, uint32_t *id)
 	}
 	if ((code = dict_table_reserve(dict, table, 1, hash_string, in->err)) != PP_OK)
 		return code;
-	for (uint32_t slot = hash & table->mask; table->slots[slot] != 0;
-		 slot = (slot + 1) & table->mask)
+	for (uint32_t slot = hash & table->mask; table->slots[slot] != 0; slot = (slot + 1) & table->mask)
 	{
 		uint32_t other = table->slots[slot] - 1;
 
@@ -350,8 +349,7 @@ intern_function(Intern *in, uint32_t index, uint32_t *id)
 		(code = dict_table_reserve(dict, table, 1, hash_function, in->err)) != PP_OK)
 		return code;
 	hash = hash_function_ids(dict, &f);
-	for (uint32_t slot = hash & table->mask; table->slots[slot] != 0;
-		 slot = (slot + 1) & table->mask)
+	for (uint32_t slot = hash & table->mask; table->slots[slot] != 0; slot = (slot + 1) & table->mask)
 		if (same_function(&dict->functions[table->slots[slot] - 1], &f))
 		{
 			*id = table->slots[slot] - 1;
@@ -409,8 +407,7 @@ intern_mapping(Intern *in, uint32_t index, uint32_t *id)
 		(code = intern_string(in, from->build_id, &m.build_id)) != PP_OK ||
 		(code = dict_table_reserve(dict, table, 1, hash_mapping, in->err)) != PP_OK)
 		return code;
-	for (uint32_t slot = hash & table->mask; table->slots[slot] != 0;
-		 slot = (slot + 1) & table->mask)
+	for (uint32_t slot = hash & table->mask; table->slots[slot] != 0; slot = (slot + 1) & table->mask)
 		if (same_mapping(&dict->mappings[table->slots[slot] - 1], &m))
 		{
 			*id = table->slots[slot] - 1;
@@ -488,13 +485,11 @@ intern_location(Intern *in, uint32_t index, uint32_t *id)
 					   .line_off = dict->nlines,
 					   .nlines = from->nlines,
 					   .is_folded = from->is_folded != 0};
-	if ((from->mapping != PP_NONE &&
-		 (code = intern_mapping(in, from->mapping, &l.mapping)) != PP_OK) ||
+	if ((from->mapping != PP_NONE && (code = intern_mapping(in, from->mapping, &l.mapping)) != PP_OK) ||
 		(code = place_lines(in, from)) != PP_OK ||
 		(code = dict_table_reserve(dict, table, 1, hash_location, in->err)) != PP_OK)
 		return code;
-	for (uint32_t slot = hash & table->mask; table->slots[slot] != 0;
-		 slot = (slot + 1) & table->mask)
+	for (uint32_t slot = hash & table->mask; table->slots[slot] != 0; slot = (slot + 1) & table->mask)
 		if (same_location(dict, &dict->locations[table->slots[slot] - 1], &l))
 		{
 			*id = table->slots[slot] - 1;
@@ -522,14 +517,12 @@ intern_node(Intern *in, uint32_t parent, uint32_t location, uint32_t *id)
 
 	if ((code = dict_table_reserve(dict, table, 1, hash_node, in->err)) != PP_OK)
 		return code;
-	for (uint32_t slot = hash & table->mask; table->slots[slot] != 0;
-		 slot = (slot + 1) & table->mask)
+	for (uint32_t slot = hash & table->mask; table->slots[slot] != 0; slot = (slot + 1) & table->mask)
 	{
 		uint32_t other = table->slots[slot] - 1;
 
 		/* the root stands for no location: it is nobody's child */
-		if (dict->node_parent[other] == parent && dict->node_location[other] == location &&
-			other != 0)
+		if (dict->node_parent[other] == parent && dict->node_location[other] == location && other != 0)
 		{
 			*id = other;
 			return PP_OK;
@@ -555,8 +548,8 @@ add_stack(Intern *in, const PpSample *sample, StackHash h, uint32_t *stack)
 	{
 		uint32_t location;
 
-		if ((code = intern_location(
-				 in, in->profile->locrefs[sample->loc_off + i - 1], &location)) != PP_OK ||
+		if ((code = intern_location(in, in->profile->locrefs[sample->loc_off + i - 1], &location)) !=
+				PP_OK ||
 			(code = intern_node(in, node, location, &node)) != PP_OK)
 			return code;
 	}

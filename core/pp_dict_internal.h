@@ -132,17 +132,13 @@ dict_hash_pair(const PpDict *dict, uint32_t a, uint32_t b)
 extern uint64_t dict_hash_bytes(uint64_t seed, PpBytes bytes);
 
 /* Content hashes: equal for equal content, whatever the ids are. */
-extern uint64_t dict_hash_function(
-	const PpDict *dict, uint64_t name, uint64_t system_name, uint64_t filename, int64_t line);
-extern uint64_t dict_hash_mapping(
-	const PpDict *dict, const DictMapping *mapping, uint64_t filename, uint64_t build_id);
-extern uint64_t dict_hash_location(const PpDict *dict,
-								   uint64_t mapping, /* its hash; 0 for none */
-								   uint64_t address,
-								   uint32_t is_folded,
-								   const PpLine *lines,
-								   uint32_t nlines,
-								   const uint64_t *function_hash);
+extern uint64_t dict_hash_function(const PpDict *dict, uint64_t name, uint64_t system_name,
+								   uint64_t filename, int64_t line);
+extern uint64_t dict_hash_mapping(const PpDict *dict, const DictMapping *mapping, uint64_t filename,
+								  uint64_t build_id);
+extern uint64_t dict_hash_location(const PpDict *dict, uint64_t mapping, /* its hash; 0 for none */
+								   uint64_t address, uint32_t is_folded, const PpLine *lines,
+								   uint32_t nlines, const uint64_t *function_hash);
 
 /* The hash of a stack, from the root to the leaf. */
 typedef struct StackHash
@@ -176,16 +172,13 @@ dict_stack_end(StackHash h)
 extern PpCode dict_reserve(PpDict *dict, PpDictKind kind, uint32_t more, PpError *err);
 extern PpCode dict_reserve_lines(PpDict *dict, uint32_t more, PpError *err);
 /* Grow an array of `size`-byte items to hold need; *cap follows. */
-extern PpCode dict_grow(
-	PpDict *dict, void **array, uint32_t *cap, uint64_t need, size_t size, PpError *err);
+extern PpCode dict_grow(PpDict *dict, void **array, uint32_t *cap, uint64_t need, size_t size,
+						PpError *err);
 
 typedef uint64_t (*DictHash)(const PpDict *dict, uint32_t id);
 
 /* Room for `more` further ids. */
-extern PpCode dict_table_reserve(PpDict *dict,
-								 DictTable *table,
-								 uint32_t more,
-								 DictHash hash,
+extern PpCode dict_table_reserve(PpDict *dict, DictTable *table, uint32_t more, DictHash hash,
 								 PpError *err);
 
 /* Put an id that is known to be new; there is room. */

@@ -177,8 +177,8 @@ make_tables(Resolve *r, const PpSamplesPart *part, uint32_t nlocrefs)
 
 	uint64_t nfunctions = least(nlines, dict->count[PP_DICT_FUNCTIONS]);
 	uint64_t nmappings = least(p->nlocations, dict->count[PP_DICT_MAPPINGS]);
-	uint64_t nstrings =
-		least(nfunctions * 3 + nmappings * 2, dict->count[PP_DICT_STRINGS]) + 3; /* "", type, unit */
+	uint64_t nstrings = least(nfunctions * 3 + nmappings * 2, dict->count[PP_DICT_STRINGS]) +
+						3; /* "", type, unit */
 
 	p->strings = pp_arena_array(r->arena, nstrings, sizeof(PpBytes));
 	p->types = pp_arena_array(r->arena, 1, sizeof(PpValueType));

@@ -21,8 +21,7 @@ void
 dict_tree_free(PpDict *dict)
 {
 	FunctionTree *t = &dict->functree;
-	void *arrays[] = {
-		t->parent, t->name, t->table.slots, t->names, t->by_string, t->by_mapping, t->node};
+	void *arrays[] = {t->parent, t->name, t->table.slots, t->names, t->by_string, t->by_mapping, t->node};
 
 	for (size_t i = 0; i < sizeof(arrays) / sizeof(arrays[0]); i++)
 		if (arrays[i] != NULL)
@@ -61,8 +60,12 @@ static PpCode
 add_name(PpDict *dict, FrameName name, uint32_t *id, PpError *err)
 {
 	FunctionTree *t = &dict->functree;
-	PpCode code = dict_grow(
-		dict, (void **) &t->names, &t->names_cap, (uint64_t) t->nnames + 1, sizeof(FrameName), err);
+	PpCode code = dict_grow(dict,
+							(void **) &t->names,
+							&t->names_cap,
+							(uint64_t) t->nnames + 1,
+							sizeof(FrameName),
+							err);
 
 	if (code != PP_OK)
 		return code;
@@ -78,15 +81,13 @@ nameless(PpDict *dict, uint32_t mapping, int kind, uint32_t *id, PpError *err)
 {
 	FunctionTree *t = &dict->functree;
 	uint32_t *known = mapping == PP_NONE ? &t->none[kind] : &t->by_mapping[mapping * 2 + kind];
-	FrameName name = {.pprof = unknown_name,
-					  .pyroscope = {"", 0},
-					  .no_frame = kind == NAME_NO_LINES};
+	FrameName name = {.pprof = unknown_name, .pyroscope = {"", 0}, .no_frame = kind == NAME_NO_LINES};
 	PpCode code;
 
 	if (*known == 0)
 	{
-		PpBytes file = mapping == PP_NONE ? (PpBytes){"", 0}
-										  : dict->strings[dict->mappings[mapping].filename];
+		PpBytes file =
+			mapping == PP_NONE ? (PpBytes){"", 0} : dict->strings[dict->mappings[mapping].filename];
 
 		if (file.len > 0 && (code = bracketed_base(dict, file, &name.pprof, err)) != PP_OK)
 			return code;
@@ -139,12 +140,13 @@ child(PpDict *dict, uint32_t parent, uint32_t name, uint32_t *id, PpError *err)
 			return PP_OK;
 		}
 	}
-	if ((code = dict_grow(
-			 dict, (void **) &t->parent, &cap, (uint64_t) t->n + 1, sizeof(uint32_t), err)) != PP_OK)
+	if ((code =
+			 dict_grow(dict, (void **) &t->parent, &cap, (uint64_t) t->n + 1, sizeof(uint32_t), err)) !=
+		PP_OK)
 		return code;
 	cap = t->cap;
-	if ((code = dict_grow(
-			 dict, (void **) &t->name, &cap, (uint64_t) t->n + 1, sizeof(uint32_t), err)) != PP_OK)
+	if ((code = dict_grow(dict, (void **) &t->name, &cap, (uint64_t) t->n + 1, sizeof(uint32_t), err)) !=
+		PP_OK)
 		return code;
 	t->cap = cap;
 	*id = t->n++;
@@ -184,12 +186,9 @@ extend_arrays(PpDict *dict, PpError *err)
 	uint32_t nstrings = dict->count[PP_DICT_STRINGS], nmappings = dict->count[PP_DICT_MAPPINGS];
 	PpCode code;
 
-	if ((code = dict_grow(dict,
-						  (void **) &t->by_string,
-						  &t->strings_cap,
-						  nstrings,
-						  sizeof(uint32_t),
-						  err)) != PP_OK ||
+	if ((code =
+			 dict_grow(dict, (void **) &t->by_string, &t->strings_cap, nstrings, sizeof(uint32_t), err)) !=
+			PP_OK ||
 		(code = dict_grow(dict,
 						  (void **) &t->by_mapping,
 						  &t->mappings_cap,

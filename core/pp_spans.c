@@ -8,8 +8,8 @@
 
 #include <string.h>
 
-#define HAS_SPAN 1
-#define HAS_TRACE 2
+#define HAS_SPAN	1
+#define HAS_TRACE	2
 #define GROUP_LEAST 4 /* flags, an id of 8 bytes is more, n, a pair */
 
 static const PpSpan no_span;

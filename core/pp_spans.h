@@ -30,7 +30,7 @@ typedef struct PpSpanGroup
 /* *out comes from alloc; empty for no groups. */
 extern PpCode pp_spans_encode(const PpSpanGroup *groups, uint32_t n, const PpAlloc *alloc,
 							  uint8_t **out, size_t *out_len, PpError *err);
-extern PpCode pp_spans_decode(const uint8_t *data, size_t len, PpArena *arena,
-							  PpSpanGroup **groups, uint32_t *n, PpError *err);
+extern PpCode pp_spans_decode(const uint8_t *data, size_t len, PpArena *arena, PpSpanGroup **groups,
+							  uint32_t *n, PpError *err);
 
 #endif

@@ -35,8 +35,8 @@ typedef struct Splitter
 	PpArena *arena;
 	PpSplit *split;
 	PpError *err;
-	uint8_t *class;		 /* by string: LabelClass of a key */
-	uint32_t *group_of;	 /* by sample: group + 1, 0 for one left out */
+	uint8_t *class;		/* by string: LabelClass of a key */
+	uint32_t *group_of; /* by sample: group + 1, 0 for one left out */
 	Group *groups;
 	uint32_t ngroups, groups_cap;
 	uint32_t *slots, nslots; /* group + 1 */
@@ -76,8 +76,10 @@ load_le(const uint8_t *p)
 void
 pp_content_hash(const uint8_t *data, size_t len, uint8_t *out16)
 {
-	uint64_t lane[4] = {UINT64_C(0x9fb21c651e98df25), UINT64_C(0xa0b428db8c3f7e6d),
-						UINT64_C(0x2545f4914f6cdd1d), UINT64_C(0x8ebc6af09c88c6e3)};
+	uint64_t lane[4] = {UINT64_C(0x9fb21c651e98df25),
+						UINT64_C(0xa0b428db8c3f7e6d),
+						UINT64_C(0x2545f4914f6cdd1d),
+						UINT64_C(0x8ebc6af09c88c6e3)};
 	uint8_t tail[32] = {0};
 	uint64_t a, b;
 	size_t left = len;
@@ -454,8 +456,7 @@ static bool
 find_column(const PpProfile *p, const char *type, const char *unit, uint32_t *column)
 {
 	for (*column = 0; *column < p->ntypes; (*column)++)
-		if (is(pp_str(p, p->types[*column].type), type) &&
-			is(pp_str(p, p->types[*column].unit), unit))
+		if (is(pp_str(p, p->types[*column].type), type) && is(pp_str(p, p->types[*column].unit), unit))
 			return true;
 	return false;
 }

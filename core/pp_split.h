@@ -34,7 +34,7 @@ typedef struct PpSplit
 	PpSplitSeries *series;
 	uint32_t *span_of; /* by sample of the profile: index in spans + 1, 0 without; NULL: none */
 	uint32_t nspans;
-	PpSpan *spans; /* distinct */
+	PpSpan *spans;			   /* distinct */
 	uint32_t nnegative, nzero; /* samples left out */
 } PpSplit;
 
@@ -48,8 +48,8 @@ extern PpCode pp_split_profile(const PpProfile *profile, const PpLabelSet *reque
  * samples/count?  Looked at for the samples of one series.  *count and *main are
  * columns.
  */
-extern bool pp_split_counted(const PpProfile *profile, const PpSplitSeries *series,
-							 uint32_t *count, uint32_t *main);
+extern bool pp_split_counted(const PpProfile *profile, const PpSplitSeries *series, uint32_t *count,
+							 uint32_t *main);
 
 /*
  * Sort sample indexes by the stack ids that interning gave them; scratch has
@@ -63,10 +63,9 @@ extern PpCode pp_split_entries(const PpProfile *profile, const uint32_t *samples
 							   uint32_t *nout, PpError *err);
 
 /* The same by span, in the arena, sorted as pp_spans.h wants it. */
-extern PpCode pp_split_spans(const PpProfile *profile, const PpSplit *split,
-							 const uint32_t *samples, uint32_t n, const uint32_t *stacks,
-							 uint32_t column, PpArena *arena, struct PpSpanGroup **groups,
-							 uint32_t *ngroups, PpError *err);
+extern PpCode pp_split_spans(const PpProfile *profile, const PpSplit *split, const uint32_t *samples,
+							 uint32_t n, const uint32_t *stacks, uint32_t column, PpArena *arena,
+							 struct PpSpanGroup **groups, uint32_t *ngroups, PpError *err);
 
 /* 2 * nbytes hexadecimal digits; false for anything else. */
 extern bool pp_hex_bytes(PpBytes text, uint8_t *out, uint32_t nbytes);

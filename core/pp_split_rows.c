@@ -9,7 +9,7 @@
 #include <string.h>
 
 #define RADIX_BITS 8
-#define RADIX (1u << RADIX_BITS)
+#define RADIX	   (1u << RADIX_BITS)
 
 void
 pp_split_sort(uint32_t *samples, uint32_t n, const uint32_t *stacks, uint32_t *scratch)
@@ -67,8 +67,7 @@ pp_split_entries(const PpProfile *profile, const uint32_t *samples, uint32_t n,
 		int64_t value = profile->values[(size_t) samples[i] * profile->ntypes + column];
 		PpCode code;
 
-		if (value != 0 &&
-			(code = push_entry(out, nout, stacks[samples[i]], value, err)) != PP_OK)
+		if (value != 0 && (code = push_entry(out, nout, stacks[samples[i]], value, err)) != PP_OK)
 			return code;
 	}
 	return PP_OK;
@@ -114,8 +113,9 @@ pp_split_spans(const PpProfile *profile, const PpSplit *split, const uint32_t *s
 		PpCode code;
 
 		if (span != 0 && value != 0 &&
-			(code = push_entry(
-				 all[span - 1].entries, &all[span - 1].n, stacks[samples[i]], value, err)) != PP_OK)
+			(code =
+				 push_entry(all[span - 1].entries, &all[span - 1].n, stacks[samples[i]], value, err)) !=
+				PP_OK)
 			return code;
 	}
 	for (uint32_t i = 0; i < split->nspans; i++)

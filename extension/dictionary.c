@@ -108,10 +108,10 @@ find_or_add(int64 service_id, DateADT day)
 									  "ORDER BY created DESC, dict_id LIMIT 1",
 							   .nargs = 2,
 							   .args = {INT8OID, DATEOID}};
-	static StoragePlan add = {
-		.sql = "INSERT INTO pprof.dictionaries (service_id, day, dict_id) VALUES ($1, $2, $3)",
-		.nargs = 3,
-		.args = {INT8OID, DATEOID, INT8OID}};
+	static StoragePlan add =
+		{.sql = "INSERT INTO pprof.dictionaries (service_id, day, dict_id) VALUES ($1, $2, $3)",
+		 .nargs = 3,
+		 .args = {INT8OID, DATEOID, INT8OID}};
 	Datum values[3] = {Int64GetDatum(service_id), DateADTGetDatum(day), 0};
 	uint64 dict_id;
 
@@ -234,11 +234,10 @@ dictionary_id(WriterDict *writer)
 void
 dictionary_flush(WriterDict *writer)
 {
-	static StoragePlan add = {
-		.sql = "INSERT INTO pprof.chunks (service_id, dict_id, day, chunk_no, data) "
-			   "VALUES ($1, $2, $3, $4, $5)",
-		.nargs = 5,
-		.args = {INT8OID, INT8OID, DATEOID, INT4OID, BYTEAOID}};
+	static StoragePlan add = {.sql = "INSERT INTO pprof.chunks (service_id, dict_id, day, chunk_no, data) "
+									 "VALUES ($1, $2, $3, $4, $5)",
+							  .nargs = 5,
+							  .args = {INT8OID, INT8OID, DATEOID, INT4OID, BYTEAOID}};
 	Datum values[5];
 	PpAlloc *alloc = core_alloc_create(CurrentMemoryContext);
 	uint8_t *data;

@@ -85,13 +85,12 @@ no_dictionary(uint64 dict_id)
 static void
 find_owner(uint64 dict_id, int64 *service_id, DateADT *day)
 {
-	static StoragePlan find = {
-		.sql = "SELECT d.service_id, d.day FROM pprof.dictionaries d "
-			   "JOIN pprof.services s USING (service_id) WHERE d.dict_id = $1 AND s.tenant = $2",
-		.nargs = 2,
-		.args = {INT8OID, TEXTOID}};
-	Datum values[2] = {Int64GetDatum((int64) dict_id),
-					   PointerGetDatum(core_text(storage_tenant()))};
+	static StoragePlan find =
+		{.sql = "SELECT d.service_id, d.day FROM pprof.dictionaries d "
+				"JOIN pprof.services s USING (service_id) WHERE d.dict_id = $1 AND s.tenant = $2",
+		 .nargs = 2,
+		 .args = {INT8OID, TEXTOID}};
+	Datum values[2] = {Int64GetDatum((int64) dict_id), PointerGetDatum(core_text(storage_tenant()))};
 
 	if (storage_read(&find, values, NULL, 1) == 0)
 		no_dictionary(dict_id);

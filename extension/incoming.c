@@ -20,9 +20,9 @@
 #include "incoming.h"
 #include "storage.h"
 
-#define NANOS_PER_USEC INT64CONST(1000)
+#define NANOS_PER_USEC	 INT64CONST(1000)
 #define UNIX_EPOCH_USECS (INT64CONST(86400000000) * (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE))
-#define NANOS_1971 (INT64CONST(365) * 86400 * 1000000000)
+#define NANOS_1971		 (INT64CONST(365) * 86400 * 1000000000)
 
 static const PpBytes name_label = {"__name__", 8};
 static const PpBytes service_label = {"service_name", 12};
@@ -83,8 +83,7 @@ fail_core(Incoming *in, const PpError *err, const char *reason)
 	if (err->offset != PP_NO_OFFSET)
 		in->error.detail = psprintf("The problem is at byte %zu of the input.", err->offset);
 	if (pprof_can_raise(err->setting, err->limit))
-		in->error.hint =
-			psprintf("Raise \"pprof.%s\" if the input is to be trusted.", err->setting);
+		in->error.hint = psprintf("Raise \"pprof.%s\" if the input is to be trusted.", err->setting);
 }
 
 /* --- labels --- */
@@ -216,10 +215,10 @@ choose_name(Incoming *in, PpBytes *name, const IncomingOptions *options, PpArena
 	{
 		bool display = options->display_names != NULL;
 
-		*name = pp_infer_name(in->profile,
-							  display ? display_names(in->profile, options->display_names, arena)
-									  : NULL,
-							  display);
+		*name =
+			pp_infer_name(in->profile,
+						  display ? display_names(in->profile, options->display_names, arena) : NULL,
+						  display);
 	}
 	/* that library's profiles are differences of the usual ones */
 	if (name->len > strlen(delta) && memcmp(name->data, delta, strlen(delta)) == 0)
@@ -277,8 +276,7 @@ check_types(Incoming *in)
 
 	if (p->ntypes == 0)
 	{
-		incoming_fail(
-			in, ERRCODE_INVALID_BINARY_REPRESENTATION, "malformed_profile", "empty profile");
+		incoming_fail(in, ERRCODE_INVALID_BINARY_REPRESENTATION, "malformed_profile", "empty profile");
 		return false;
 	}
 	for (uint32 i = 0; i < p->ntypes; i++)
@@ -344,8 +342,7 @@ check_window(Incoming *in, TimestampTz now, const PpLabelSet *labels, PpBytes na
 	if (pprof_accept_past > 0)
 		appendStringInfo(&window, "starts at %s", utc_text(first));
 	if (pprof_accept_future > 0)
-		appendStringInfo(
-			&window, "%sends at %s", window.len > 0 ? " and " : "", utc_text(last));
+		appendStringInfo(&window, "%sends at %s", window.len > 0 ? " and " : "", utc_text(last));
 	if (window.len == 0)
 		appendStringInfoString(&window, "is 1677 to 2262");
 	incoming_fail(in,
@@ -411,9 +408,7 @@ identify(Incoming *in, const char *id, const TimestampTz *at, TimestampTz now, c
 	bool has_id = id != NULL && id[0] != '\0';
 	uint8 bytes[UUID_LEN];
 
-	in->at = own_time		? nanos / NANOS_PER_USEC - UNIX_EPOCH_USECS
-			 : at != NULL ? *at
-						  : now;
+	in->at = own_time ? nanos / NANOS_PER_USEC - UNIX_EPOCH_USECS : at != NULL ? *at : now;
 	if (has_id && !parse_uuid(id, &in->profile_id))
 		hash_uuid(&in->profile_id, "id", id, 0);
 	if (!has_id)
@@ -442,8 +437,9 @@ type_total(Incoming *in, const PpSplitSeries *series, uint32 column, int64 *tota
 
 	*total = 0;
 	for (uint32 i = 0; i < series->n; i++)
-		if (pg_add_s64_overflow(
-				*total, p->values[(size_t) series->samples[i] * p->ntypes + column], total))
+		if (pg_add_s64_overflow(*total,
+								p->values[(size_t) series->samples[i] * p->ntypes + column],
+								total))
 		{
 			incoming_fail(in,
 						  ERRCODE_NUMERIC_VALUE_OUT_OF_RANGE,
@@ -530,8 +526,8 @@ decode(Incoming *in, bytea *body, const char *format, PpArena *arena, const uint
 		return false;
 	}
 	pprof_input_limits(&limits);
-	code = pp_inflate_arena(
-		pp_container_guess(data, len), data, len, &limits, arena, plain, plain_len, &err);
+	code =
+		pp_inflate_arena(pp_container_guess(data, len), data, len, &limits, arena, plain, plain_len, &err);
 	if (code == PP_OK && *plain_len == 0)
 		code = pp_fail(&err, PP_EMALFORMED, 0, "empty profile");
 	if (code == PP_OK)
@@ -581,8 +577,8 @@ incoming_read(Incoming *in, bytea *body, Jsonb *labels_jsonb, const char *id, co
 	in->duration = Max(in->profile->duration_nanos, 0);
 	if (!check_window(in, now, &labels, name))
 		return;
-	if (pp_split_profile(
-			in->profile, &labels, options->deny, options->ndeny, arena, &in->split, &err) != PP_OK)
+	if (pp_split_profile(in->profile, &labels, options->deny, options->ndeny, arena, &in->split, &err) !=
+		PP_OK)
 		core_raise(&err);
 	list_series(in, name, arena);
 }

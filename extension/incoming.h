@@ -23,7 +23,7 @@ typedef struct IncomingError
 /* Options of a batch. */
 typedef struct IncomingOptions
 {
-	bool infer_name;	 /* labels may come without __name__ */
+	bool infer_name;	  /* labels may come without __name__ */
 	Jsonb *display_names; /* of sample types, for that; or NULL */
 	char *idempotency_key;
 	PpBytes *deny; /* sample labels that become no series labels */

@@ -148,10 +148,11 @@ lock_targets(Batch *batch)
 	batch->targets = palloc0(sizeof(Target) * Max(batch->nitems, 1));
 	for (int i = 0; i < batch->nitems; i++)
 		if (!batch->items[i].skip)
-			batch->targets[n++] = (Target){
-				.lock_key = dictionary_lock_key(batch->items[i].service_id, batch->items[i].day),
-				.service_id = batch->items[i].service_id,
-				.day = batch->items[i].day};
+			batch->targets[n++] =
+				(Target){.lock_key =
+							 dictionary_lock_key(batch->items[i].service_id, batch->items[i].day),
+						 .service_id = batch->items[i].service_id,
+						 .day = batch->items[i].day};
 	qsort(batch->targets, n, sizeof(Target), compare_targets);
 	for (int i = 0; i < n; i++)
 		if (i == 0 || compare_targets(&batch->targets[i], &batch->targets[i - 1]) != 0)
@@ -292,8 +293,7 @@ find_series(Batch *batch)
 		sorted[i]->series_id = series_labels_id(&sorted[i]->series->labels, 0);
 	qsort(sorted, batch->nrows, sizeof(Row *), compare_series);
 	for (int i = 0; i < batch->nrows; i++)
-		sorted[i]->series_id =
-			series_labels(sorted[i]->item->service_id, &sorted[i]->series->labels);
+		sorted[i]->series_id = series_labels(sorted[i]->item->service_id, &sorted[i]->series->labels);
 	qsort(batch->rows, batch->nrows, sizeof(Row), compare_row_ids);
 }
 
@@ -349,10 +349,14 @@ row_samples(const Row *row, uint64 dict_id, PpAlloc *alloc)
 								&part.n,
 								&err),
 			   &err);
-	CORE_CHECK(
-		pp_samples_encode(
-			&part, part.n > 0 ? 1 : 0, counted ? PP_SAMPLES_COUNTED : 0, alloc, &data, &len, &err),
-		&err);
+	CORE_CHECK(pp_samples_encode(&part,
+								 part.n > 0 ? 1 : 0,
+								 counted ? PP_SAMPLES_COUNTED : 0,
+								 alloc,
+								 &data,
+								 &len,
+								 &err),
+			   &err);
 	return storage_bytea(data, len);
 }
 
@@ -388,13 +392,20 @@ row_spans(const Row *row, PpAlloc *alloc)
 static void
 insert_row(Batch *batch, const Row *row, PpAlloc *alloc)
 {
-	static StoragePlan add = {
-		.sql = "INSERT INTO pprof.raw (service_id, type_id, series_id, at, duration, total, "
-			   "profile_id, samples, spans) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) "
-			   "ON CONFLICT DO NOTHING",
-		.nargs = 9,
-		.args = {INT8OID, INT8OID, INT8OID, TIMESTAMPTZOID, INT8OID, INT8OID, UUIDOID,
-				 STORAGE_SAMPLES, BYTEAOID}};
+	static StoragePlan add =
+		{.sql = "INSERT INTO pprof.raw (service_id, type_id, series_id, at, duration, total, "
+				"profile_id, samples, spans) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) "
+				"ON CONFLICT DO NOTHING",
+		 .nargs = 9,
+		 .args = {INT8OID,
+				  INT8OID,
+				  INT8OID,
+				  TIMESTAMPTZOID,
+				  INT8OID,
+				  INT8OID,
+				  UUIDOID,
+				  STORAGE_SAMPLES,
+				  BYTEAOID}};
 	Incoming *in = row->item->in;
 	uint64 dict_id = dictionary_id(target_of(batch, row->item)->writer);
 	Datum values[9] = {Int64GetDatum(row->item->service_id),
@@ -440,8 +451,8 @@ store(Incoming *incoming, int n, int *stored)
 	batch.items = palloc0(sizeof(PushItem) * Max(n, 1));
 	for (int i = 0; i < n; i++)
 		batch.items[i] = (PushItem){.in = &incoming[i],
-								.day = storage_day(incoming[i].at),
-								.skip = incoming[i].error.sqlstate != 0};
+									.day = storage_day(incoming[i].at),
+									.skip = incoming[i].error.sqlstate != 0};
 	for (int i = 0; i < n; i++)
 		batch.items[i].skip = batch.items[i].skip || count_rows(&batch.items[i]) == 0;
 	make_days(&batch);

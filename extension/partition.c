@@ -7,8 +7,8 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
-#include "utils/lsyscache.h"
 #include "utils/datetime.h"
+#include "utils/lsyscache.h"
 #include "utils/timestamp.h"
 
 #include "core_glue.h"
@@ -30,8 +30,9 @@ partition_exists(DateADT day)
 int64
 partition_budget(PpBytes tenant)
 {
-	static StoragePlan count = {.sql = "SELECT pg_catalog.count(*) FROM pprof.days WHERE tenant = $1 "
-									   "AND created > pg_catalog.clock_timestamp() - interval '1 hour'",
+	static StoragePlan count = {.sql =
+									"SELECT pg_catalog.count(*) FROM pprof.days WHERE tenant = $1 "
+									"AND created > pg_catalog.clock_timestamp() - interval '1 hour'",
 								.nargs = 1,
 								.args = {TEXTOID}};
 	Datum values[1] = {PointerGetDatum(core_text(tenant))};
@@ -43,8 +44,9 @@ partition_budget(PpBytes tenant)
 void
 partition_add(DateADT day, PpBytes tenant)
 {
-	static StoragePlan add = {
-		.sql = "SELECT pprof.add_day($1, $2)", .nargs = 2, .args = {DATEOID, TEXTOID}};
+	static StoragePlan add = {.sql = "SELECT pprof.add_day($1, $2)",
+							  .nargs = 2,
+							  .args = {DATEOID, TEXTOID}};
 	Datum values[2] = {DateADTGetDatum(day), PointerGetDatum(core_text(tenant))};
 
 	storage_run(&add, values, NULL);

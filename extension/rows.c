@@ -20,6 +20,28 @@ rows_begin(Rows *rows, FunctionCallInfo fcinfo)
 }
 
 void
+rows_begin_column(Rows *rows, FunctionCallInfo fcinfo, Oid type)
+{
+	ReturnSetInfo *info = (ReturnSetInfo *) fcinfo->resultinfo;
+	MemoryContext caller;
+
+	if (info == NULL || !IsA(info, ReturnSetInfo) || (info->allowedModes & SFRM_Materialize) == 0)
+		ereport(ERROR,
+				errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
+				errmsg("set-valued function called in context that cannot accept a set"));
+	caller = MemoryContextSwitchTo(info->econtext->ecxt_per_query_memory);
+	info->setDesc = CreateTemplateTupleDesc(1);
+	TupleDescInitEntry(info->setDesc, 1, "value", type, -1, 0);
+	info->returnMode = SFRM_Materialize;
+	info->setResult =
+		tuplestore_begin_heap((info->allowedModes & SFRM_Materialize_Random) != 0, false, work_mem);
+	MemoryContextSwitchTo(caller);
+	rows->info = info;
+	rows->row = AllocSetContextCreate(CurrentMemoryContext, "pprof row", ALLOCSET_DEFAULT_SIZES);
+	rows->caller = MemoryContextSwitchTo(rows->row);
+}
+
+void
 rows_put(Rows *rows, Datum *values, bool *nulls)
 {
 	CHECK_FOR_INTERRUPTS();

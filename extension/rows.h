@@ -17,6 +17,8 @@ typedef struct Rows
 
 /* Begin; from here to rows_end what is allocated lives for one row. */
 extern void rows_begin(Rows *rows, FunctionCallInfo fcinfo);
+/* The same for a set of one plain type. */
+extern void rows_begin_column(Rows *rows, FunctionCallInfo fcinfo, Oid type);
 extern void rows_put(Rows *rows, Datum *values, bool *nulls);
 /* End; gives the datum to return. */
 extern Datum rows_end(Rows *rows);

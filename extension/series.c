@@ -119,25 +119,23 @@ series_labels_id(const PpLabelSet *labels, uint32 salt)
 static void
 no_id_left(const char *what)
 {
-	ereport(ERROR,
-			errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
-			errmsg("no id is left for a %s", what));
+	ereport(ERROR, errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED), errmsg("no id is left for a %s", what));
 }
 
 static bool
 text_is(Datum value, text *other)
 {
-	return DatumGetBool(DirectFunctionCall2Coll(
-		texteq, C_COLLATION_OID, value, PointerGetDatum(other)));
+	return DatumGetBool(
+		DirectFunctionCall2Coll(texteq, C_COLLATION_OID, value, PointerGetDatum(other)));
 }
 
 int64
 series_service(PpBytes tenant, PpBytes name)
 {
-	static StoragePlan find = {
-		.sql = "SELECT tenant, name FROM pprof.services WHERE service_id = $1 AND bucket = 0",
-		.nargs = 1,
-		.args = {INT8OID}};
+	static StoragePlan find =
+		{.sql = "SELECT tenant, name FROM pprof.services WHERE service_id = $1 AND bucket = 0",
+		 .nargs = 1,
+		 .args = {INT8OID}};
 	static StoragePlan add = {.sql = "INSERT INTO pprof.services (service_id, tenant, name) "
 									 "VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
 							  .nargs = 3,
@@ -189,11 +187,10 @@ series_type(int64 service_id, PpBytes profile_type)
 									  "WHERE service_id = $1 AND type_id = $2",
 							   .nargs = 2,
 							   .args = {INT8OID, INT8OID}};
-	static StoragePlan add = {
-		.sql = "INSERT INTO pprof.service_types (service_id, type_id, profile_type) "
-			   "VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
-		.nargs = 3,
-		.args = {INT8OID, INT8OID, TEXTOID}};
+	static StoragePlan add = {.sql = "INSERT INTO pprof.service_types (service_id, type_id, profile_type) "
+									 "VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+							  .nargs = 3,
+							  .args = {INT8OID, INT8OID, TEXTOID}};
 	LookupKey key = {.kind = LOOKUP_TYPE,
 					 .service = (uint64) service_id,
 					 .a = (uint64) series_type_id(profile_type, 0),
@@ -286,11 +283,10 @@ series_labels(int64 service_id, const PpLabelSet *labels)
 void
 series_day(int64 service_id, DateADT day, int64 type_id, int64 series_id)
 {
-	static StoragePlan add = {
-		.sql = "INSERT INTO pprof.series_days (service_id, day, type_id, series_id) "
-			   "VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
-		.nargs = 4,
-		.args = {INT8OID, DATEOID, INT8OID, INT8OID}};
+	static StoragePlan add = {.sql = "INSERT INTO pprof.series_days (service_id, day, type_id, series_id) "
+									 "VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
+							  .nargs = 4,
+							  .args = {INT8OID, DATEOID, INT8OID, INT8OID}};
 	LookupKey key = {.kind = LOOKUP_DAY,
 					 .service = (uint64) service_id,
 					 .a = (uint64) (int64) day,

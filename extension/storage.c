@@ -21,11 +21,11 @@
 #include "storage.h"
 
 /* Tables whose change makes caches doubtful. */
-static const char *const watched_names[] = {
-	"services", "service_types", "series", "series_days", "dictionaries", "chunks", "raw", "days"};
+static const char *const watched_names[] =
+	{"services", "service_types", "series", "series_days", "dictionaries", "chunks", "raw", "days"};
 
 static Oid watched[lengthof(watched_names)];
-static bool watching = false;	 /* callbacks are registered */
+static bool watching = false;	   /* callbacks are registered */
 static bool tables_changed = true; /* one of them did, or none was looked up yet */
 static StoragePlan *plans = NULL;  /* all that are prepared */
 
@@ -199,8 +199,7 @@ Datum
 storage_value(uint64 row, int column)
 {
 	bool isnull;
-	Datum value =
-		SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column, &isnull);
+	Datum value = SPI_getbinval(SPI_tuptable->vals[row], SPI_tuptable->tupdesc, column, &isnull);
 
 	if (isnull)
 		elog(ERROR, "unexpected null");

@@ -1,0 +1,43 @@
+-- 90_grants.sql
+--     Who may do what.  Tables stay closed: functions and views are the way in.
+
+CREATE VIEW pprof.profiles WITH (security_barrier) AS
+SELECT s.name AS service,
+       t.profile_type,
+       l.labels,
+       r.at,
+       r.duration / 1e9 * interval '1 second' AS duration,
+       r.total,
+       r.profile_id,
+       r.samples
+  FROM pprof.raw r
+  JOIN pprof.services s USING (service_id)
+  JOIN pprof.service_types t USING (service_id, type_id)
+  JOIN pprof.series l USING (service_id, series_id)
+ WHERE s.tenant = COALESCE(pg_catalog.current_setting('pprof.tenant', true), 'anonymous');
+COMMENT ON VIEW pprof.profiles IS 'stored profiles of the own tenant: a row per profile, label set and sample type';
+COMMENT ON COLUMN pprof.profiles.service IS 'the label service_name';
+COMMENT ON COLUMN pprof.profiles.profile_type IS 'name:sample type:sample unit:period type:period unit';
+COMMENT ON COLUMN pprof.profiles.labels IS 'labels of the series, without private ones';
+COMMENT ON COLUMN pprof.profiles.at IS 'time of the profile';
+COMMENT ON COLUMN pprof.profiles.duration IS 'what it covers';
+COMMENT ON COLUMN pprof.profiles.total IS 'sum of its values';
+COMMENT ON COLUMN pprof.profiles.profile_id IS 'the same for all rows of a profile';
+COMMENT ON COLUMN pprof.profiles.samples IS 'values by stack; cast to pprof.profile for the names';
+
+GRANT EXECUTE ON FUNCTION
+    pprof.push(bytea[], jsonb[], text[], timestamptz[], jsonb),
+    pprof.ingest(bytea, jsonb, timestamptz, text)
+ TO pprof_ingest, pprof_admin;
+
+GRANT EXECUTE ON FUNCTION
+    pprof.query(text, text, timestamptz, timestamptz, integer),
+    pprof.flamegraph(text, text, timestamptz, timestamptz, integer, text),
+    pprof.timeseries(text, text, timestamptz, timestamptz, interval, text[], text),
+    pprof.to_profile(pprof.samples),
+    pprof.profile_types(timestamptz, timestamptz),
+    pprof.label_names(text[], timestamptz, timestamptz),
+    pprof.label_values(text, text[], timestamptz, timestamptz),
+    pprof.label_sets(text[], text[], timestamptz, timestamptz)
+ TO pprof_read, pprof_admin;
+GRANT SELECT ON pprof.profiles TO pprof_read, pprof_admin;
