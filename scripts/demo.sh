@@ -100,7 +100,7 @@ build_all()
 {
 	local log=$STATE/build.log
 	say 'building (log in .pgpprof/build.log)'
-	(cd "$TOP" && make --no-print-directory all) >"$log" 2>&1 || { tail -n 40 "$log" >&2; die 'the build failed'; }
+	(cd "$TOP" && env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL make --no-print-directory all) >"$log" 2>&1 || { tail -n 40 "$log" >&2; die 'the build failed'; }
 	(cd "$TOP/examples/go-service" && env GOFLAGS= GOWORK=off GOPROXY=off GOTOOLCHAIN=local CGO_ENABLED=0 \
 		GOCACHE="$STATE/go-cache" "${GO:-go}" build -trimpath -o "$STATE/shop" .) >>"$log" 2>&1 ||
 		{ tail -n 40 "$log" >&2; die 'the Go example did not build'; }

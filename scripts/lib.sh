@@ -48,7 +48,7 @@ find_postgres()
 make_stage()
 {
 	local stage=$1
-	(cd "$TOP" && make --no-print-directory install DESTDIR="$stage") >/dev/null
+	(cd "$TOP" && env -u MAKEFLAGS -u MFLAGS -u MAKELEVEL make --no-print-directory install DESTDIR="$stage") >/dev/null
 	chmod -R a+rX "$stage"
 }
 
