@@ -158,3 +158,32 @@ SELECT count(*) FILTER (WHERE jsonb_build_object('a', 'x' || i) OPERATOR(pprof.@
 FROM generate_series(1, 200) i;
 SELECT ('{"a": "xx7"}'::jsonb OPERATOR(pprof.@~) ('{' || string_agg(format('a!~"y+%s"', i), ',') || ', a=~"x+7"}')::pprof.selector) AS long_selector
 FROM generate_series(1, 200) i;
+
+-- A reader who sees rows only through a security barrier still gets the index:
+-- the operator is leakproof.
+CREATE SCHEMA selector_test;
+CREATE TABLE selector_test.series AS SELECT id, labels FROM series;
+CREATE INDEX ON selector_test.series USING gin (labels pprof.labels_ops);
+ANALYZE selector_test.series;
+CREATE VIEW selector_test.visible WITH (security_barrier) AS SELECT * FROM selector_test.series WHERE id % 2 = 0;
+CREATE ROLE regress_pprof_reader;
+GRANT USAGE ON SCHEMA selector_test TO regress_pprof_reader;
+GRANT SELECT ON selector_test.visible TO regress_pprof_reader;
+CREATE FUNCTION selector_test.plan(query text) RETURNS text LANGUAGE plpgsql AS $$
+DECLARE
+    line text;
+    plan text := '';
+BEGIN
+    FOR line IN EXECUTE 'EXPLAIN (COSTS OFF) ' || query LOOP
+        plan := plan || line;
+    END LOOP;
+    RETURN plan;
+END $$;
+SET ROLE regress_pprof_reader;
+SELECT selector_test.plan($$SELECT id FROM selector_test.visible WHERE labels OPERATOR(pprof.@~) '{pod="pod-17"}'$$)
+           LIKE '%Bitmap Index Scan on series_labels_idx%Index Cond%' AS leakproof,
+       selector_test.plan($$SELECT id FROM selector_test.visible WHERE labels @> '{"pod": "pod-17"}'$$)
+           LIKE '%Index Scan%' AS leaky;
+RESET ROLE;
+DROP SCHEMA selector_test CASCADE;
+DROP ROLE regress_pprof_reader;
