@@ -87,6 +87,12 @@ main(int argc, char **argv)
 	sigaddset(&signals, SIGINT);
 	sigaddset(&signals, SIGHUP);
 	pthread_sigmask(SIG_BLOCK, &signals, NULL);
+	/* whoever started us may have ignored them, and an ignored signal never arrives */
+	for (int i = 1; i < NSIG; i++)
+	{
+		if (sigismember(&signals, i) == 1)
+			sigaction(i, &(struct sigaction){.sa_handler = SIG_DFL}, NULL);
+	}
 	/* a client that went away is an error code of write(), not a signal */
 	sigaction(SIGPIPE, &(struct sigaction){.sa_handler = SIG_IGN}, NULL);
 

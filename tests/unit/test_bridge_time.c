@@ -60,7 +60,7 @@ absolute_times(void **state)
 		{"9223372036854775807", INT64_MAX},
 		{"9223372036854775808", NOW}, /* beyond int64 */
 		{"17000000001234", NOW},	  /* seconds beyond int64 nanoseconds */
-		{"9999999999999999", NOW}, /* microseconds beyond it */
+		{"9999999999999999", NOW},	  /* microseconds beyond it */
 		{"9999999999999", NOW},
 		{"17000000001234567890123", NOW},
 	};
