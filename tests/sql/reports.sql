@@ -67,6 +67,12 @@ SELECT name, flat, cum FROM top(file('in/drop.pb'));
 -- a difference is relative to what the base has
 SELECT name, flat, flat_pct FROM top(diff(file('in/new.pb'), file('in/old.pb'))) ORDER BY abs(flat) DESC, name LIMIT 3;
 
+-- bytes that are no text: each bad one and each NUL reads as U+FFFD, the profile keeps them
+SELECT replace(label, U&'\FFFD', '!') AS label FROM flamegraph('\x0a040801100212060a010112010722060801220208012a0408011003320032016e3205636f756e74320b66ff00c3a9f09f94a5e282'::bytea::profile) WHERE level = 1;
+SELECT replace(function, U&'\FFFD', '!') AS function
+  FROM frames('\x0a040801100212060a010112010722060801220208012a0408011003320032016e3205636f756e74320b66ff00c3a9f09f94a5e282'::bytea::profile);
+SELECT position('\x66ff00c3a9'::bytea IN to_bytea('\x0a040801100212060a010112010722060801220208012a0408011003320032016e3205636f756e74320b66ff00c3a9f09f94a5e282'::bytea::profile, false)) > 0 AS kept;
+
 -- null in, nothing out
 SELECT count(*) FROM flamegraph(NULL::profile);
 SELECT count(*) FROM stacks(NULL::profile);
