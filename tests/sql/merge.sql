@@ -39,6 +39,23 @@ SELECT id, total(merge(p) OVER (ORDER BY id)) = sum(total(p)) OVER (ORDER BY id)
 SELECT total(merge_transfn(p, p)) = 2 * total(p) AS doubled, p = file('in/basic.pb') AS kept FROM cpu WHERE id = 4;
 SELECT total(merge_transfn(m, m)) = 2 * total(m) AS doubled, total(m) = total AS kept
   FROM (SELECT merge(p) AS m, sum(total(p)) AS total FROM cpu OFFSET 0) sum;
+-- nor are variables that hold a sum in memory
+DO $$
+DECLARE
+    a pprof.profile := public.file('in/basic.pb');
+    b pprof.profile;
+    c pprof.profile;
+BEGIN
+    b := pprof.merge_transfn(a, a);
+    c := b;
+    FOR i IN 1 .. 3 LOOP
+        c := pprof.merge_transfn(c, a);
+    END LOOP;
+    RAISE NOTICE 'a %, b %, c %', pprof.total(a), pprof.total(b), pprof.total(c);
+    SELECT pprof.merge(p) INTO c FROM public.cpu WHERE id = 4;
+    b := pprof.merge_transfn(c, c);
+    RAISE NOTICE 'b %, c %', pprof.total(b), pprof.total(c);
+END $$;
 -- two aggregates over one state, and one over many groups
 SELECT total(merge(p)) = total(merge(p) FILTER (WHERE id < 9)) AS shared, count(merge(p)) OVER () AS n FROM cpu;
 SELECT count(*), sum(total) = (SELECT 100 * sum(total(p)) FROM cpu) AS groups
