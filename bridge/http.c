@@ -34,7 +34,7 @@
 #define NETWORK_THREADS	   2
 #define CONNECTION_MEMORY  (64 << 10) /* headers and the read buffer of a connection */
 #define CONNECTION_TIMEOUT 60u		  /* seconds without a byte; not counted while suspended */
-#define DROP_MOST		   (1 << 20)  /* bytes read and dropped of a refused request */
+#define DROP_MOST		   (16 << 20) /* bytes read and dropped of a refused request */
 
 struct Http
 {

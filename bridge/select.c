@@ -91,7 +91,7 @@ bool
 select_db_error(Request *request, const DbError *err, const char *what, const char *text)
 {
 	/* grammar was checked before, so this is a regular expression */
-	if (err->code == RPC_INVALID_ARGUMENT && what != NULL && err->sqlstate[2] != '0')
+	if (err->code == RPC_INVALID_ARGUMENT && what != NULL && strcmp(err->sqlstate, "22023") == 0)
 		return answer_error(request, err->code, "%s \"%s\": %s", what, text, err->message);
 	return answer_error(request, err->code, "%s", err->message);
 }
