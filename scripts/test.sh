@@ -166,12 +166,24 @@ suite_isolation()
 	[ "${#tests[@]}" -eq 0 ] || run_regress isolation src/test/isolation/pg_isolation_regress "${tests[@]}"
 }
 
+# The Go example, for tests that scrape a real program.
+build_example()
+{
+	local go=${GO:-go}
+	command -v "$go" >/dev/null || die "$go not found; \`make deps\` installs what is missing"
+	(cd examples/go-service && env GOFLAGS= GOWORK=off GOPROXY=off GOTOOLCHAIN=local CGO_ENABLED=0 \
+		GOCACHE="$TOP/build/go-cache" "$go" build -trimpath -o "$work/shop" .)
+	PGPPROF_GO=$(command -v "$go")
+	export PGPPROF_GO PGPPROF_SHOP=$work/shop
+}
+
 suite_tap()
 {
 	local file log ok not_ok status good=0 bad=0
 	[ $# -gt 0 ] || set -- tests/t/*.pl
 	[ -e "$1" ] || return 0
 	prepare_work
+	build_example
 	for file in "$@"; do
 		file=$(basename "$file")
 		log=$work/out/$file.log
