@@ -71,7 +71,7 @@ sub serve_profile
 	my ($self, $path, $profile) = @_;
 	my $bytes = ref $profile ? $$profile : read_file($profile);
 	$bytes = Compress::Zlib::memGunzip($bytes) // die "not gzip" if $bytes =~ /^\x1f\x8b/;
-	write_file(file_of("$self->{dir}", $path), "NOW\n$bytes");
+	write_file(file_of("$self->{dir}", $path), "NOW\n" . without_time($bytes));
 	return;
 }
 
@@ -177,11 +177,36 @@ sub answer
 	my $answer = read_file($name);
 	sleep 1000 if $answer eq 'HANG';
 	return $answer if $answer !~ s/^NOW\n//;
-	# field 9 is time_nanos; of a field that occurs twice the last counts
 	my $body = Compress::Zlib::memGzip(
 		$answer . "\x48" . varint(int(Time::HiRes::time() * 1000) * 1_000_000));
 	my $length = length $body;
 	return "HTTP/1.1 200 OK\r\nContent-Type: application/octet-stream\r\nContent-Length: $length\r\n\r\n$body";
+}
+
+# A profile.proto message without its field 9, time_nanos.
+sub without_time
+{
+	my ($bytes) = @_;
+	my $kept = '';
+	while (length $bytes)
+	{
+		# a key, then a varint (wire type 0) or a length and so many bytes (2)
+		$bytes =~ /\G([\x80-\xff]*[\x00-\x7f])([\x80-\xff]*[\x00-\x7f])/ or die 'not a profile';
+		my ($key, $number) = ($1, $2);
+		my $length = length($key) + length $number;
+		$length += number_of($number) if (ord($key) & 7) == 2;
+		my $field = substr $bytes, 0, $length, '';
+		$kept .= $field if $key ne "\x48";
+	}
+	return $kept;
+}
+
+sub number_of
+{
+	my ($varint) = @_;
+	my $n = 0;
+	$n = $n << 7 | ord($_) & 127 foreach reverse split //, $varint;
+	return $n;
 }
 
 sub varint
