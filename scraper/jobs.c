@@ -235,27 +235,35 @@ start(Job *job, Fetch *fetch, size_t max_body)
 	}
 }
 
+/* May another transfer begin? */
+static bool
+has_room(Fetch *fetch, const JobLimits *limits)
+{
+	return fetch_running(fetch) < limits->concurrency &&
+		   fetch_memory(fetch) + finished_bytes < limits->max_memory;
+}
+
 void
-jobs_start(Fetch *fetch, int concurrency, size_t max_body, size_t max_memory)
+jobs_start(Fetch *fetch, const JobLimits *limits)
 {
 	int64 now = monotonic_us();
 
-	while (!pairingheap_is_empty(queue) && fetch_running(fetch) < concurrency &&
-		   fetch_memory(fetch) + finished_bytes < max_memory)
+	while (!pairingheap_is_empty(queue) && has_room(fetch, limits))
 	{
 		Job *job = pairingheap_container(Job, node, pairingheap_first(queue));
 
 		if (job->due > now)
 			break;
 		(void) pairingheap_remove_first(queue);
-		start(job, fetch, max_body);
+		start(job, fetch, limits->max_body);
 	}
 }
 
 int64
-jobs_next(Fetch *fetch, int concurrency)
+jobs_next(Fetch *fetch, const JobLimits *limits)
 {
-	if (pairingheap_is_empty(queue) || fetch_running(fetch) >= concurrency)
+	/* room comes with the end of a transfer, or with storing; both wake the loop */
+	if (pairingheap_is_empty(queue) || !has_room(fetch, limits))
 		return PG_INT64_MAX;
 	return pairingheap_container(Job, node, pairingheap_first(queue))->due;
 }

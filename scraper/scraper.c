@@ -47,8 +47,8 @@ typedef struct Worker
 	Fetch *fetch;
 	WaitEventSet *wait;
 	MemoryContext cycle; /* reset every round */
-	int max_concurrency; /* what the limit on open files allows */
-	int64 next_reload;	 /* all us, monotonic */
+	JobLimits limits;
+	int64 next_reload; /* all us, monotonic */
 	int64 next_maintain;
 	int64 flush_at; /* 0: nothing waits to be stored */
 	GenerationMark mark;
@@ -115,13 +115,22 @@ open_file_allowance(int concurrency)
 }
 
 static void
+read_limits(void)
+{
+	if (worker.limits.concurrency != pprof_scrape_concurrency)
+		worker.limits.concurrency = open_file_allowance(pprof_scrape_concurrency);
+	worker.limits.max_body = (size_t) pprof_scrape_max_body * 1024;
+	worker.limits.max_memory = (size_t) pprof_scrape_memory * 1024;
+}
+
+static void
 open_network(void)
 {
 	const char *problem;
 	const char *weakness = fetch_weakness();
 
-	worker.max_concurrency = open_file_allowance(pprof_scrape_concurrency);
-	worker.fetch = fetch_new(worker.max_concurrency, "pgpprof/" PGPPROF_VERSION, &problem);
+	read_limits();
+	worker.fetch = fetch_new(worker.limits.concurrency, "pgpprof/" PGPPROF_VERSION, &problem);
 	if (worker.fetch == NULL)
 		ereport(ERROR, errmsg("could not start scraping: %s", problem));
 	if (weakness != NULL)
@@ -131,12 +140,6 @@ open_network(void)
 	AddWaitEventToSet(worker.wait, WL_LATCH_SET, PGINVALID_SOCKET, MyLatch, NULL);
 	AddWaitEventToSet(worker.wait, WL_EXIT_ON_PM_DEATH, PGINVALID_SOCKET, NULL, NULL);
 	AddWaitEventToSet(worker.wait, WL_SOCKET_READABLE, fetch_fd(worker.fetch), NULL, NULL);
-}
-
-static int
-concurrency(void)
-{
-	return Min(pprof_scrape_concurrency, worker.max_concurrency);
 }
 
 /*
@@ -263,7 +266,7 @@ static long
 time_to_wait(void)
 {
 	int64 now = monotonic_us();
-	int64 next = Min(worker.next_reload, jobs_next(worker.fetch, concurrency()));
+	int64 next = Min(worker.next_reload, jobs_next(worker.fetch, &worker.limits));
 	long network = fetch_timeout(worker.fetch);
 	long timeout;
 
@@ -286,6 +289,7 @@ run_round(void)
 	{
 		ConfigReloadPending = false;
 		ProcessConfigFile(PGC_SIGHUP);
+		read_limits();
 	}
 	MemoryContextReset(worker.cycle);
 	MemoryContextSwitchTo(worker.cycle);
@@ -300,10 +304,7 @@ run_round(void)
 		worker.next_maintain = now + MAINTAIN_EVERY;
 		maintain();
 	}
-	jobs_start(worker.fetch,
-			   concurrency(),
-			   (size_t) pprof_scrape_max_body * 1024,
-			   (size_t) pprof_scrape_memory * 1024);
+	jobs_start(worker.fetch, &worker.limits);
 	fetch_process(worker.fetch);
 	jobs_collect(worker.fetch);
 	flush(monotonic_us());
