@@ -105,3 +105,11 @@ SET search_path = pg_catalog, pg_temp;
 REVOKE ALL ON FUNCTION pprof.label_sets(text[], text[], timestamptz, timestamptz) FROM PUBLIC;
 COMMENT ON FUNCTION pprof.label_sets(text[], text[], timestamptz, timestamptz)
     IS 'distinct label sets of series that satisfy all selectors, with the labels named (all if none are), sorted';
+
+CREATE FUNCTION pprof.check(OUT object text, OUT problem text) RETURNS SETOF record
+AS 'MODULE_PATHNAME', 'pprof_check'
+LANGUAGE C STABLE PARALLEL UNSAFE SECURITY DEFINER COST 1000000 ROWS 1
+SET search_path = pg_catalog, pg_temp;
+REVOKE ALL ON FUNCTION pprof.check() FROM PUBLIC;
+COMMENT ON FUNCTION pprof.check()
+    IS 'what is wrong with the stored profiles of all tenants; no rows: everything is sound';

@@ -41,3 +41,4 @@ GRANT EXECUTE ON FUNCTION
     pprof.label_sets(text[], text[], timestamptz, timestamptz)
  TO pprof_read, pprof_admin;
 GRANT SELECT ON pprof.profiles TO pprof_read, pprof_admin;
+GRANT EXECUTE ON FUNCTION pprof.check() TO pprof_admin;

@@ -12,10 +12,19 @@
 #include "core/pp_split.h"
 #include "core/pp_truncate.h"
 
-static const char *const files[] = {
-	"go119-a-cpu", "go119-b-cpu", "go119-a-heap", "go119-a-allocs", "go123-a-allocs",
-	"go123-a-block", "go123-a-cpu", "go123-a-goroutine", "go123-a-heap", "go123-a-mutex",
-	"go123-a-threadcreate", "go123-b-cpu", "go123-b-heap"};
+static const char *const files[] = {"go119-a-cpu",
+									"go119-b-cpu",
+									"go119-a-heap",
+									"go119-a-allocs",
+									"go123-a-allocs",
+									"go123-a-block",
+									"go123-a-cpu",
+									"go123-a-goroutine",
+									"go123-a-heap",
+									"go123-a-mutex",
+									"go123-a-threadcreate",
+									"go123-b-cpu",
+									"go123-b-heap"};
 #define NFILES (sizeof(files) / sizeof(files[0]))
 
 static PpArena *arena; /* of one test */
@@ -93,9 +102,8 @@ part_of(const PpProfile *p, const uint32_t *stacks, uint32_t column)
 	for (uint32_t i = 1; i < p->nsamples; i++)
 		assert_true(stacks[samples[i - 1]] <= stacks[samples[i]]);
 	part.entries = pp_arena_array(arena, p->nsamples, sizeof(PpSampleEntry));
-	assert_int_equal(
-		pp_split_entries(p, samples, p->nsamples, stacks, column, part.entries, &part.n, &err),
-		PP_OK);
+	assert_int_equal(pp_split_entries(p, samples, p->nsamples, stacks, column, part.entries, &part.n, &err),
+					 PP_OK);
 	return part;
 }
 
@@ -399,9 +407,8 @@ test_refusals(void **state)
 	assert_int_equal(pp_dict_intern(reader, p, stacks, &err), PP_EINVALID);
 	assert_int_equal(pp_dict_scatter(writer, &part, tree, &err), PP_EINVALID);
 	assert_int_equal(pp_dict_scatter(reader, &part, tree, &err), PP_EMALFORMED);
-	assert_int_equal(
-		pp_dict_resolve(reader, &part, (PpBytes){"", 0}, (PpBytes){"", 0}, arena, &back, &err),
-		PP_EMALFORMED);
+	assert_int_equal(pp_dict_resolve(reader, &part, (PpBytes){"", 0}, (PpBytes){"", 0}, arena, &back, &err),
+					 PP_EMALFORMED);
 	pp_tree_free(tree);
 	pp_dict_free(writer);
 	pp_dict_free(reader);

@@ -1,0 +1,425 @@
+/*
+ * check.c
+ *		pprof.check(): is everything that is stored sound?
+ *
+ * Each dictionary is loaded from its chunks and verified, then the rows of its
+ * service and day are decoded against it.  Only problems are returned, and no
+ * more of them than a person would read.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "miscadmin.h"
+#include "utils/array.h"
+#include "utils/builtins.h"
+#include "utils/memutils.h"
+#include "utils/timestamp.h"
+
+#include "core/pp_spans.h"
+#include "core_glue.h"
+#include "pprof.h"
+#include "rows.h"
+#include "storage.h"
+
+#define MAX_PROBLEMS 1000
+#define FETCH_ROWS	 256
+
+typedef struct Problem
+{
+	char *object, *problem;
+} Problem;
+
+typedef struct Checker
+{
+	MemoryContext context; /* of the problems */
+	int n;
+	Problem problems[MAX_PROBLEMS];
+} Checker;
+
+/* A dictionary of the service and day that is looked at. */
+typedef struct KnownDict
+{
+	uint64 dict_id;
+	uint32 nstacks;
+} KnownDict;
+
+static void problem(Checker *checker, char *object, const char *fmt, ...) pg_attribute_printf(3, 4);
+
+static void
+problem(Checker *checker, char *object, const char *fmt, ...)
+{
+	MemoryContext caller = MemoryContextSwitchTo(checker->context);
+	char message[512];
+	va_list args;
+
+	va_start(args, fmt);
+	vsnprintf(message, sizeof(message), fmt, args);
+	va_end(args);
+	if (checker->n < MAX_PROBLEMS)
+		checker->problems[checker->n++] = (Problem){pstrdup(object), pstrdup(message)};
+	MemoryContextSwitchTo(caller);
+}
+
+/* --- ids --- */
+
+static void
+check_services(Checker *checker)
+{
+	static StoragePlan read = {
+		.sql = "SELECT service_id, tenant, name, bucket FROM pprof.services ORDER BY service_id"};
+	uint64 rows = storage_read(&read, NULL, NULL, 0);
+
+	for (uint64 i = 0; i < rows; i++)
+	{
+		int64 id = DatumGetInt64(storage_value(i, 1));
+		bool found = false;
+
+		for (uint32 salt = 0; salt < SERIES_SALTS && !found; salt++)
+			found = id == series_service_id(core_bytes(DatumGetTextPP(storage_value(i, 2))),
+											core_bytes(DatumGetTextPP(storage_value(i, 3))),
+											DatumGetInt32(storage_value(i, 4)),
+											salt);
+		if (!found)
+			problem(checker,
+					psprintf("service " INT64_FORMAT, id),
+					"id is not the hash of tenant and name");
+	}
+}
+
+static void
+check_types(Checker *checker)
+{
+	static StoragePlan read = {
+		.sql = "SELECT t.service_id, t.type_id, t.profile_type, s.service_id IS NOT NULL "
+			   "FROM pprof.service_types t LEFT JOIN pprof.services s USING (service_id) "
+			   "ORDER BY 1, 2"};
+	uint64 rows = storage_read(&read, NULL, NULL, 0);
+
+	for (uint64 i = 0; i < rows; i++)
+	{
+		int64 service = DatumGetInt64(storage_value(i, 1)), id = DatumGetInt64(storage_value(i, 2));
+		PpBytes name = core_bytes(DatumGetTextPP(storage_value(i, 3)));
+		char *object =
+			psprintf("profile type " INT64_FORMAT " of service " INT64_FORMAT, id, service);
+		PpTypeId type;
+		PpError err;
+		bool found = false;
+
+		if (!DatumGetBool(storage_value(i, 4)))
+			problem(checker, object, "service does not exist");
+		if (pp_type_id_parse(name, &type, &err) != PP_OK)
+			problem(checker, object, "%s", err.message);
+		for (uint32 salt = 0; salt < SERIES_SALTS && !found; salt++)
+			found = id == series_type_id(name, salt);
+		if (!found)
+			problem(checker, object, "id is not the hash of the profile type");
+	}
+}
+
+static void
+check_series(Checker *checker)
+{
+	static StoragePlan read = {
+		.sql = "SELECT l.service_id, l.series_id, l.labels, s.name FROM pprof.series l "
+			   "LEFT JOIN pprof.services s USING (service_id) ORDER BY 1, 2"};
+	uint64 rows = storage_read(&read, NULL, NULL, 0);
+
+	for (uint64 i = 0; i < rows; i++)
+	{
+		int64 service = DatumGetInt64(storage_value(i, 1)), id = DatumGetInt64(storage_value(i, 2));
+		char *object = psprintf("series " INT64_FORMAT " of service " INT64_FORMAT, id, service);
+		PpLabelSet labels;
+		bool found = false, orphan;
+		Datum name = SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 4, &orphan);
+
+		core_labels_from_jsonb(DatumGetJsonbP(storage_value(i, 3)), core_arena_create(), &labels);
+		for (uint32 salt = 0; salt < SERIES_SALTS && !found; salt++)
+			found = id == series_labels_id(&labels, salt);
+		if (!found)
+			problem(checker, object, "id is not the hash of the labels");
+		if (orphan)
+			problem(checker, object, "service does not exist");
+		else if (!pp_bytes_eq(pp_labels_get(&labels, pp_bytes_cstr("service_name")),
+							  core_bytes(DatumGetTextPP(name))))
+			problem(checker, object, "label service_name is not the name of the service");
+	}
+}
+
+/* Rows that refer to what is not there: the query names object and problem itself. */
+static void
+check_references(Checker *checker)
+{
+	static StoragePlan read = {
+		.sql =
+			"WITH r AS (SELECT DISTINCT service_id, type_id, series_id, "
+			"(at AT TIME ZONE 'UTC')::pg_catalog.date AS day FROM pprof.raw) "
+			"SELECT pg_catalog.format('raw rows of service %s, type %s, series %s, day %s', "
+			"service_id, type_id, series_id, pg_catalog.to_char(day, 'YYYY-MM-DD')), "
+			"CASE WHEN s.service_id IS NULL THEN 'service does not exist' "
+			"WHEN t.type_id IS NULL THEN 'profile type does not exist' "
+			"WHEN l.series_id IS NULL THEN 'series does not exist' "
+			"WHEN d.dict_id IS NULL THEN 'day has no dictionary' "
+			"ELSE 'series_days does not have them' END "
+			"FROM r LEFT JOIN pprof.services s USING (service_id) "
+			"LEFT JOIN pprof.service_types t USING (service_id, type_id) "
+			"LEFT JOIN pprof.series l USING (service_id, series_id) "
+			"LEFT JOIN pprof.series_days p USING (service_id, day, type_id, series_id) "
+			"LEFT JOIN (SELECT service_id, day, pg_catalog.min(dict_id) AS dict_id "
+			"FROM pprof.dictionaries GROUP BY 1, 2) d USING (service_id, day) "
+			"WHERE s.service_id IS NULL OR t.type_id IS NULL OR l.series_id IS NULL "
+			"OR d.dict_id IS NULL OR p.service_id IS NULL "
+			"UNION ALL "
+			"SELECT pg_catalog.format('chunks of dictionary %s, service %s', c.dict_id, c.service_id), "
+			"'dictionary does not exist' FROM (SELECT DISTINCT service_id, dict_id, day "
+			"FROM pprof.chunks) c LEFT JOIN pprof.dictionaries d USING (service_id, day, dict_id) "
+			"WHERE d.dict_id IS NULL "
+			"UNION ALL "
+			"SELECT pg_catalog.format('dictionary %s', dict_id), 'id belongs to several' "
+			"FROM pprof.dictionaries GROUP BY dict_id HAVING pg_catalog.count(*) > 1 ORDER BY 1, 2"};
+	uint64 rows = storage_read(&read, NULL, NULL, MAX_PROBLEMS);
+
+	for (uint64 i = 0; i < rows; i++)
+		problem(checker,
+				TextDatumGetCString(storage_value(i, 1)),
+				"%s",
+				TextDatumGetCString(storage_value(i, 2)));
+}
+
+/* --- dictionaries --- */
+
+/* Load chunk by chunk; false at the first that is missing or cannot be read. */
+static bool
+load_chunks(Checker *checker, PpDict *dict, int64 service_id, DateADT day, uint64 dict_id,
+			char *object)
+{
+	static StoragePlan read = {.sql = "SELECT chunk_no, data FROM pprof.chunks WHERE service_id = $1 "
+									  "AND dict_id = $2 AND day = $3 AND chunk_no >= $4 "
+									  "ORDER BY chunk_no",
+							   .nargs = 4,
+							   .args = {INT8OID, INT8OID, DATEOID, INT4OID}};
+	Datum values[4] = {Int64GetDatum(service_id),
+					   Int64GetDatum((int64) dict_id),
+					   DateADTGetDatum(day),
+					   0};
+	int32 next = 0;
+	uint64 rows;
+
+	do
+	{
+		CHECK_FOR_INTERRUPTS();
+		values[3] = Int32GetDatum(next);
+		rows = storage_read(&read, values, NULL, FETCH_ROWS);
+		for (uint64 i = 0; i < rows; i++, next++)
+		{
+			int32 number = DatumGetInt32(storage_value(i, 1));
+			bytea *data = DatumGetByteaPP(storage_value(i, 2));
+			PpError err;
+
+			if (number != next)
+			{
+				problem(checker, object, "chunk %d is missing", next);
+				return false;
+			}
+			if (pp_dict_load(dict, (const uint8_t *) VARDATA_ANY(data), VARSIZE_ANY_EXHDR(data), &err) !=
+				PP_OK)
+			{
+				problem(checker, object, "chunk %d: %s", number, err.message);
+				return false;
+			}
+		}
+		SPI_freetuptable(SPI_tuptable);
+	} while (rows == FETCH_ROWS);
+	return true;
+}
+
+static void
+check_dictionary(Checker *checker, KnownDict *known, int64 service_id, DateADT day)
+{
+	char *object = psprintf("dictionary " INT64_FORMAT, (int64) known->dict_id);
+	PpDict *dict = pp_dict_new(core_alloc_create(CurrentMemoryContext), false, 0);
+	PpError err;
+
+	if (dict == NULL)
+		ereport(ERROR, errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory"));
+	if (load_chunks(checker, dict, service_id, day, known->dict_id, object) &&
+		pp_dict_verify(dict, &err) != PP_OK)
+		problem(checker, object, "%s", err.message);
+	known->nstacks = pp_dict_count(dict, PP_DICT_STACKS);
+	pp_dict_free(dict);
+}
+
+/* --- rows --- */
+
+typedef struct RowSum
+{
+	const KnownDict *dicts;
+	int ndicts;
+	int128 total;
+	const char *wrong; /* what is, or NULL */
+	uint64 dict_id;	   /* of the last sample */
+} RowSum;
+
+static const KnownDict *
+known_dict(const RowSum *sum, uint64 dict_id)
+{
+	for (int i = 0; i < sum->ndicts; i++)
+		if (sum->dicts[i].dict_id == dict_id)
+			return &sum->dicts[i];
+	return NULL;
+}
+
+static PpCode
+visit_sample(void *context, uint64_t dict_id, uint32_t stack, int64_t value, PpError *err)
+{
+	RowSum *sum = context;
+	const KnownDict *dict = known_dict(sum, dict_id);
+
+	if (dict == NULL)
+		sum->wrong = "samples refer to a dictionary of another service or day";
+	else if (stack >= dict->nstacks)
+		sum->wrong = "samples refer to a stack that the dictionary does not have";
+	sum->total += value;
+	sum->dict_id = dict_id;
+	return PP_OK;
+}
+
+static void
+check_spans(RowSum *sum, const bytea *spans)
+{
+	const KnownDict *dict = known_dict(sum, sum->dict_id);
+	PpArena *arena = core_arena_create();
+	PpSpanGroup *groups;
+	uint32_t n;
+	PpError err;
+
+	if (pp_spans_decode((const uint8_t *) VARDATA_ANY(spans),
+						VARSIZE_ANY_EXHDR(spans),
+						arena,
+						&groups,
+						&n,
+						&err) != PP_OK)
+	{
+		sum->wrong = "spans cannot be read";
+		return;
+	}
+	for (uint32 i = 0; i < n; i++)
+		for (uint32 j = 0; j < groups[i].n; j++)
+			if (dict != NULL && groups[i].entries[j].stack >= dict->nstacks)
+				sum->wrong = "spans refer to a stack that the dictionary does not have";
+}
+
+static void
+check_row(Checker *checker, const KnownDict *dicts, int ndicts, int64 service_id, uint64 row)
+{
+	RowSum sum = {.dicts = dicts, .ndicts = ndicts};
+	bytea *samples = DatumGetByteaPP(storage_value(row, 3));
+	const uint8_t *data = (const uint8_t *) VARDATA_ANY(samples);
+	size_t len = VARSIZE_ANY_EXHDR(samples);
+	PpError err;
+
+	if (pp_samples_check(data, len, &err) != PP_OK ||
+		pp_samples_visit(data, len, visit_sample, &sum, &err) != PP_OK)
+		sum.wrong = psprintf("samples cannot be read: %s", err.message);
+	else if (sum.total != DatumGetInt64(storage_value(row, 2)))
+		sum.wrong = "total is not the sum of the values";
+	else
+		check_spans(&sum, DatumGetByteaPP(storage_value(row, 4)));
+	if (sum.wrong != NULL)
+		problem(checker,
+				psprintf("raw row of service " INT64_FORMAT ", profile %s",
+						 service_id,
+						 DatumGetCString(DirectFunctionCall1(uuid_out, storage_value(row, 1)))),
+				"%s",
+				sum.wrong);
+}
+
+static void
+check_rows(Checker *checker, const KnownDict *dicts, int ndicts, int64 service_id, DateADT day)
+{
+	static StoragePlan read = {.sql = "SELECT profile_id, total, samples, spans FROM pprof.raw "
+									  "WHERE service_id = $1 AND at >= $2 AND at < $3",
+							   .nargs = 3,
+							   .args = {INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID},
+							   .cursor_options = CURSOR_OPT_CUSTOM_PLAN};
+	Datum values[3] = {Int64GetDatum(service_id),
+					   TimestampTzGetDatum(storage_day_start(day)),
+					   TimestampTzGetDatum(storage_day_start(day + 1))};
+	Portal portal = SPI_cursor_open(NULL, storage_plan(&read), values, NULL, true);
+	MemoryContext context =
+		AllocSetContextCreate(CurrentMemoryContext, "pprof row", ALLOCSET_DEFAULT_SIZES);
+
+	for (;;)
+	{
+		MemoryContext caller;
+
+		CHECK_FOR_INTERRUPTS();
+		SPI_cursor_fetch(portal, true, FETCH_ROWS);
+		if (SPI_processed == 0)
+			break;
+		caller = MemoryContextSwitchTo(context);
+		for (uint64 i = 0; i < SPI_processed; i++)
+		{
+			check_row(checker, dicts, ndicts, service_id, i);
+			MemoryContextReset(context);
+		}
+		MemoryContextSwitchTo(caller);
+		SPI_freetuptable(SPI_tuptable);
+	}
+	SPI_cursor_close(portal);
+	MemoryContextDelete(context);
+}
+
+/* All dictionaries, service and day by service and day. */
+static void
+check_stored(Checker *checker)
+{
+	static StoragePlan read = {.sql = "SELECT service_id, day, dict_id FROM pprof.dictionaries "
+									  "ORDER BY service_id, day, dict_id"};
+	uint64 n = storage_read(&read, NULL, NULL, 0);
+	SPITupleTable *table = SPI_tuptable;
+	KnownDict *dicts = palloc(sizeof(KnownDict) * Max(n, 1));
+	int64 *services = palloc(sizeof(int64) * Max(n, 1));
+	DateADT *days = palloc(sizeof(DateADT) * Max(n, 1));
+
+	for (uint64 i = 0; i < n; i++)
+	{
+		services[i] = DatumGetInt64(storage_value(i, 1));
+		days[i] = DatumGetDateADT(storage_value(i, 2));
+		dicts[i] = (KnownDict){(uint64) DatumGetInt64(storage_value(i, 3)), 0};
+	}
+	SPI_freetuptable(table);
+	for (uint64 first = 0, end; first < n; first = end)
+	{
+		for (end = first; end < n && services[end] == services[first] && days[end] == days[first];
+			 end++)
+			check_dictionary(checker, &dicts[end], services[first], days[first]);
+		check_rows(checker, dicts + first, (int) (end - first), services[first], days[first]);
+	}
+}
+
+PPROF_FUNCTION(pprof_check);
+Datum
+pprof_check(PG_FUNCTION_ARGS)
+{
+	Checker *checker = palloc0(sizeof(Checker));
+	Rows rows;
+
+	checker->context = CurrentMemoryContext;
+	storage_begin();
+	check_services(checker);
+	check_types(checker);
+	check_series(checker);
+	check_references(checker);
+	check_stored(checker);
+	storage_end();
+	rows_begin(&rows, fcinfo);
+	for (int i = 0; i < checker->n; i++)
+	{
+		Datum values[2] = {CStringGetTextDatum(checker->problems[i].object),
+						   CStringGetTextDatum(checker->problems[i].problem)};
+		bool nulls[2] = {false};
+
+		rows_put(&rows, values, nulls);
+	}
+	return rows_end(&rows);
+}
