@@ -55,6 +55,10 @@ $(BUILD)/core/%.o: core/%.c
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS_CORE) $(CFLAGS) -c -o $@ $<
 
+# Fields come in the same order in every message, so comparisons are predicted; the
+# indirect jumps of a table are not (decoding takes an eighth longer with them).
+$(patsubst core/%.c,$(BUILD)/core/%.o,$(wildcard core/pp_decode*.c)): CFLAGS_CORE += -fno-jump-tables
+
 # Made anew, so that the object of a deleted file does not stay in it.
 $(CORE_LIB): $(CORE_OBJS)
 	rm -f $@

@@ -4,7 +4,8 @@
  *		refuses, we refuse, and name the reason.
  *
  * tolerance.tsv lists the cases, expected/tolerance/exit.tsv what the tool did,
- * deviations.tsv where we differ on purpose.
+ * deviations.tsv where we differ on purpose.  What was decoded is compared with the
+ * text of -raw in test_vectors.c.
  */
 #include "pp_test.h"
 
