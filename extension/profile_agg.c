@@ -15,8 +15,8 @@
 #include "pprof.h"
 #include "sum_state.h"
 
-PPROF_FUNCTION(pprof_merge_profiles);
-PPROF_FUNCTION(pprof_diff_profiles);
+PPROF_FUNCTION(pprof_merge_transfn_profile);
+PPROF_FUNCTION(pprof_diff_transfn);
 
 static void *
 profile_create(const PpAlloc *alloc)
@@ -56,7 +56,7 @@ static const SumKind profile_kind = {profile_create, profile_add, profile_encode
 
 /* Also the combine function of both aggregates. */
 Datum
-pprof_merge_profiles(PG_FUNCTION_ARGS)
+pprof_merge_transfn_profile(PG_FUNCTION_ARGS)
 {
 	return sum_state_transition(fcinfo, &profile_kind);
 }
@@ -82,7 +82,7 @@ add_base(SumState *state, Datum value)
 }
 
 Datum
-pprof_diff_profiles(PG_FUNCTION_ARGS)
+pprof_diff_transfn(PG_FUNCTION_ARGS)
 {
 	SumState *state;
 

@@ -16,7 +16,7 @@
 
 PPROF_FUNCTION(pprof_diff);
 PPROF_FUNCTION(pprof_eq);
-PPROF_FUNCTION(pprof_merge_array);
+PPROF_FUNCTION(pprof_merge);
 PPROF_FUNCTION(pprof_ne);
 PPROF_FUNCTION(pprof_num_samples);
 PPROF_FUNCTION(pprof_sample_types);
@@ -39,7 +39,7 @@ pprof_diff(PG_FUNCTION_ARGS)
 
 /* The tool's merge of files in this order; nulls are skipped, null if nothing is left. */
 Datum
-pprof_merge_array(PG_FUNCTION_ARGS)
+pprof_merge(PG_FUNCTION_ARGS)
 {
 	ArrayType *array = PG_GETARG_ARRAYTYPE_P(0);
 	PpArena *arena = core_arena_create();

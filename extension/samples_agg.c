@@ -8,7 +8,7 @@
 #include "pprof.h"
 #include "sum_state.h"
 
-PPROF_FUNCTION(pprof_merge_samples);
+PPROF_FUNCTION(pprof_merge_transfn_samples);
 
 static void *
 samples_create(const PpAlloc *alloc)
@@ -31,7 +31,7 @@ samples_encode(void *sum, const PpAlloc *alloc, uint8_t **out, size_t *len, PpEr
 static const SumKind samples_kind = {samples_create, samples_add, samples_encode};
 
 Datum
-pprof_merge_samples(PG_FUNCTION_ARGS)
+pprof_merge_transfn_samples(PG_FUNCTION_ARGS)
 {
 	return sum_state_transition(fcinfo, &samples_kind);
 }

@@ -44,7 +44,7 @@ COMMENT ON OPERATOR pprof.<> (pprof.profile, pprof.profile) IS 'different conten
 
 CREATE FUNCTION pprof.merge(VARIADIC profiles pprof.profile[]) RETURNS pprof.profile
     LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000
-    AS 'MODULE_PATHNAME', 'pprof_merge_array';
+    AS 'MODULE_PATHNAME', 'pprof_merge';
 COMMENT ON FUNCTION pprof.merge(pprof.profile[])
     IS 'sum of profiles in this order, as the pprof tool merges files; nulls are skipped';
 

@@ -4,7 +4,7 @@
 
 CREATE FUNCTION pprof.merge_transfn(state pprof.profile, p pprof.profile) RETURNS pprof.profile
     LANGUAGE C IMMUTABLE PARALLEL SAFE COST 1000
-    AS 'MODULE_PATHNAME', 'pprof_merge_profiles';
+    AS 'MODULE_PATHNAME', 'pprof_merge_transfn_profile';
 COMMENT ON FUNCTION pprof.merge_transfn(pprof.profile, pprof.profile)
     IS 'adds a profile to the state of merge or diff; a null one is skipped';
 
@@ -21,7 +21,7 @@ COMMENT ON AGGREGATE pprof.merge(pprof.profile)
 CREATE FUNCTION pprof.diff_transfn(state pprof.profile, p pprof.profile, is_base boolean)
     RETURNS pprof.profile
     LANGUAGE C IMMUTABLE PARALLEL SAFE COST 1000
-    AS 'MODULE_PATHNAME', 'pprof_diff_profiles';
+    AS 'MODULE_PATHNAME', 'pprof_diff_transfn';
 COMMENT ON FUNCTION pprof.diff_transfn(pprof.profile, pprof.profile, boolean)
     IS 'adds a profile to the state of diff: labelled and negated if it belongs to the base';
 
@@ -37,7 +37,7 @@ COMMENT ON AGGREGATE pprof.diff(pprof.profile, boolean)
 
 CREATE FUNCTION pprof.merge_transfn(state pprof.samples, s pprof.samples) RETURNS pprof.samples
     LANGUAGE C IMMUTABLE PARALLEL SAFE COST 10
-    AS 'MODULE_PATHNAME', 'pprof_merge_samples';
+    AS 'MODULE_PATHNAME', 'pprof_merge_transfn_samples';
 COMMENT ON FUNCTION pprof.merge_transfn(pprof.samples, pprof.samples)
     IS 'adds samples to the state of merge; null ones are skipped';
 
