@@ -182,7 +182,8 @@ start_example()
 missing_kinds()
 {
 	local types kind
-	types=$(query -c "SELECT * FROM pprof.profile_types('$since', now() + interval '1 min')" 2>>"$STATE/wait.log") || types=
+	types=$(query -c "SELECT DISTINCT profile_type FROM pprof.profiles WHERE service = 'shop' AND at >= '$since'" \
+		2>>"$STATE/wait.log") || types=
 	for kind in "${KINDS[@]}"; do
 		grep -q "^$kind" <<<"$types" || echo "$kind"
 	done
@@ -224,7 +225,6 @@ start()
 	load_state
 	if server_running && example_running; then
 		say 'already running; "make stop" first to run a new build'
-		since=$(query -c "SELECT now() - interval '1 hour'")
 		show_hints
 		return 0
 	fi
@@ -238,6 +238,8 @@ start()
 	example_port=$(free_port "$FIRST_EXAMPLE_PORT")
 	save_state
 	write_conf
+	# shellcheck disable=SC2016 # the inner shell expands it
+	as_server sh -c 'mv -f "$1" "$1.1" 2>/dev/null || true' sh "$home/log/server.log"
 	start_server
 	query -c 'SET client_min_messages = warning; CREATE EXTENSION IF NOT EXISTS pprof'
 	since=$(query -c 'SELECT now()')
@@ -254,15 +256,18 @@ start()
 # Run and show the commands that a newcomer tries first.
 show_hints()
 {
-	local url="http://localhost:$bridge_port"
-	local render="$url/pyroscope/render?query=$CPU%7Bservice_name%3D%22shop%22%7D&from=now-1h&until=now"
-	local sql="SELECT name, flat_pct, cum_pct FROM pprof.top(pprof.query('$CPU', '{service_name=\"shop\"}', now() - interval '1 hour', now())) LIMIT 5"
+	local url="http://localhost:$bridge_port" answer
+	local render="$url/pyroscope/render?query=$CPU%7Bservice_name%3D%22shop%22%7D&from=now-1h&until=now&max-nodes=16"
+	local sql="SELECT name, round(flat_pct::numeric, 1) AS flat, round(cum_pct::numeric, 1) AS cum
+    FROM pprof.top(pprof.query('$CPU', '{service_name=\"shop\"}',
+                               now() - interval '1 hour', now()))
+   LIMIT 5"
 
-	printf '\nPyroscope API and pages:  %s\n' "$url"
-	printf 'The program scraped:      http://localhost:%s/debug/pprof/\n' "$example_port"
+	printf "\nPyroscope's API, for SDKs, Alloy and Grafana:  %s\n" "$url"
+	printf 'The program that is scraped:                  http://localhost:%s/debug/pprof/\n' "$example_port"
 	printf "\nAsk over HTTP:\n\n  curl -s '%s'\n\n" "$render"
-	curl -fsS "$render" | tr ',' '\n' | grep -m 5 -oE '"(pgpprof|main|runtime|encoding|crypto|sort)[^"]*"' | sed 's/^/    /' ||
-		say 'the bridge gave no answer'
+	answer=$(curl -fsS "$render") || { say "the bridge gave no answer; see $home/log/server.log"; return 1; }
+	printf '    %.600s ...\n' "$answer" | fold -w 120 | sed '2,$s/^/    /'
 	printf '\nAsk in SQL (make psql):\n\n  %s;\n\n' "$sql"
 	query -P format=aligned -P tuples_only=off -P footer=off -c "$sql" | sed 's/^/    /'
 	echo

@@ -177,6 +177,16 @@ build_example()
 	export PGPPROF_GO PGPPROF_SHOP=$work/shop
 }
 
+# What the test said, and the ends of its servers' logs.
+show_tap_failure()
+{
+	local server_log
+	show_failure "$1 (exit status $2)" "$work/out/$1.log"
+	for server_log in "$work/out/${1%.pl}"/tmp_check/log/*.log; do
+		[ ! -e "$server_log" ] || SHOW_LINES=25 show_failure "$1 ($(basename "$server_log"))" "$server_log"
+	done
+}
+
 suite_tap()
 {
 	local file log ok not_ok status good=0 bad=0
@@ -198,7 +208,7 @@ suite_tap()
 		good=$((good + ok))
 		bad=$((bad + not_ok))
 		printf '  %-44s %4d passed, %d failed\n' "$file" "$ok" "$not_ok"
-		[ "$not_ok" -eq 0 ] || show_failure "$file (exit status $status)" "$log"
+		[ "$not_ok" -eq 0 ] || show_tap_failure "$file" "$status"
 	done
 	report tap "$good" "$bad"
 }

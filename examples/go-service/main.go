@@ -39,7 +39,7 @@ func main() {
 
 	index := catalog.New(*products)
 	desk := orders.NewDesk(index, *workers)
-	shop := &shop{index: index, desk: desk, answers: cache.New(512)}
+	shop := &shop{index: index, desk: desk, answers: cache.New(1500)}
 	http.HandleFunc("/search", shop.search)
 	http.HandleFunc("/order", shop.order)
 	http.HandleFunc("/report", shop.report)

@@ -44,7 +44,7 @@ func (s *shop) visit(ctx context.Context, random *rand.Rand) {
 	case n < 60:
 		query := s.index.RandomQuery(random)
 		labelled(ctx, "/search", tenant, func(context.Context) { s.find(query) })
-	case n < 98:
+	case n < 99:
 		cart := s.index.RandomCart(random)
 		labelled(ctx, "/order", tenant, func(ctx context.Context) { s.desk.Process(ctx, tenant, cart) })
 	default:

@@ -63,12 +63,20 @@ func (c *LRU) store(key string, answer []byte) {
 	}
 }
 
-func pack(answer []byte) []byte {
-	var packed bytes.Buffer
-	w, err := flate.NewWriter(&packed, flate.BestSpeed)
+// A flate.Writer takes more than a megabyte; they go round.
+var writers = sync.Pool{New: func() interface{} {
+	w, err := flate.NewWriter(nil, flate.BestSpeed)
 	if err != nil {
 		panic(err) // the level is a constant
 	}
+	return w
+}}
+
+func pack(answer []byte) []byte {
+	var packed bytes.Buffer
+	w := writers.Get().(*flate.Writer)
+	defer writers.Put(w)
+	w.Reset(&packed)
 	w.Write(answer)
 	w.Close()
 	return packed.Bytes()
