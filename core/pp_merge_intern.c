@@ -316,13 +316,12 @@ merge_location(PpMerge *m, const PpProfile *p, uint32_t location)
 }
 
 /*
- * Put the stack and the labels of a sample behind what the pools hold, and hash
- * them.  False without room.
+ * Put the stack and the labels of a sample behind what the pools hold.  False
+ * without room.
  */
 static bool
-stage_sample(PpMerge *m, const PpProfile *p, const PpSample *in, uint64_t *hash)
+stage_sample(PpMerge *m, const PpProfile *p, const PpSample *in)
 {
-	uint64_t h = pp_table_mix(m->seed, (uint64_t) in->nlocs << 32 | in->nlabels);
 	const uint32_t *from = p->locrefs + in->loc_off;
 	const uint32_t *memo = m->location_memo.ids;
 	uint32_t *locs;
@@ -339,7 +338,6 @@ stage_sample(PpMerge *m, const PpProfile *p, const PpSample *in, uint64_t *hash)
 		if (id == PP_NONE && (id = merge_location(m, p, from[i])) == PP_NONE)
 			return false;
 		locs[i] = id;
-		h = pp_table_mix(h, id);
 	}
 	labels = m->labels + m->nlabels;
 	for (uint32_t i = 0; i < in->nlabels; i++)
@@ -352,12 +350,29 @@ stage_sample(PpMerge *m, const PpProfile *p, const PpSample *in, uint64_t *hash)
 		labels[i].num = label->num;
 		if (labels[i].key == PP_NONE || labels[i].str == PP_NONE || labels[i].num_unit == PP_NONE)
 			return false;
+	}
+	return true;
+}
+
+static uint32_t
+hash_staged(const PpMerge *m, const PpSample *in)
+{
+	const uint32_t *locs = m->locrefs + m->nlocrefs;
+	const PpLabel *labels = m->labels + m->nlabels;
+	uint64_t h = pp_table_mix(m->seed, (uint64_t) in->nlocs << 32 | in->nlabels);
+	uint32_t i = 0;
+
+	for (; i + 2 <= in->nlocs; i += 2)
+		h = pp_table_mix(h, (uint64_t) locs[i] << 32 | locs[i + 1]);
+	if (i < in->nlocs)
+		h = pp_table_mix(h, locs[i]);
+	for (i = 0; i < in->nlabels; i++)
+	{
 		h = pp_table_mix(h, (uint64_t) labels[i].key << 32 | labels[i].str);
 		h = pp_table_mix(h, (uint64_t) labels[i].num);
 		h = pp_table_mix(h, labels[i].num_unit);
 	}
-	*hash = h;
-	return true;
+	return pp_table_fold(h);
 }
 
 static bool
@@ -370,25 +385,36 @@ same_labels(const PpLabel *a, const PpLabel *b, uint32_t n)
 	return true;
 }
 
-static uint32_t
-intern_sample(PpMerge *m, const PpSample *in, uint64_t h)
+/* Is the staged sample the one with this index? */
+static inline bool
+is_sample(const PpMerge *m, uint32_t index, const PpSample *in)
 {
-	uint32_t hash = pp_table_fold(h);
-	const uint32_t *locs = m->locrefs + m->nlocrefs;
-	const PpLabel *labels = m->labels + m->nlabels;
-	size_t at = pp_table_first(&m->sample_table, hash);
-	uint32_t i;
+	const PpSample *old = &m->samples[index];
 
+	return old->nlocs == in->nlocs && old->nlabels == in->nlabels &&
+		   (in->nlocs == 0 || memcmp(m->locrefs + old->loc_off,
+									 m->locrefs + m->nlocrefs,
+									 in->nlocs * sizeof(uint32_t)) == 0) &&
+		   same_labels(m->labels + old->label_off, m->labels + m->nlabels, in->nlabels);
+}
+
+static uint32_t
+intern_sample(PpMerge *m, const PpSample *in)
+{
+	uint32_t hash, i;
+	size_t at;
+
+	/* profiles of one process list their stacks in the same order, mostly */
+	if (m->next_sample < m->nsamples && is_sample(m, m->next_sample, in))
+		return m->next_sample++;
+	hash = hash_staged(m, in);
+	at = pp_table_first(&m->sample_table, hash);
 	while ((i = pp_table_next(&m->sample_table, hash, &at)) != PP_NONE)
-	{
-		const PpSample *old = &m->samples[i];
-
-		if (old->nlocs == in->nlocs && old->nlabels == in->nlabels &&
-			(in->nlocs == 0 ||
-			 memcmp(m->locrefs + old->loc_off, locs, in->nlocs * sizeof(*locs)) == 0) &&
-			same_labels(m->labels + old->label_off, labels, in->nlabels))
+		if (is_sample(m, i, in))
+		{
+			m->next_sample = i + 1;
 			return i;
-	}
+		}
 	if (!MERGE_RESERVE(m, m->samples, m->cap_samples, (size_t) m->nsamples + 1) ||
 		!pp_table_reserve(&m->sample_table, m->alloc))
 		return PP_NONE;
@@ -425,11 +451,9 @@ merge_sample(PpMerge *m, const PpProfile *p, uint32_t sample, PpError *err)
 	const int64_t *values = p->values + (size_t) sample * m->ntypes;
 	uint32_t known = m->nsamples;
 	int64_t *sums;
-	uint64_t hash;
 	uint32_t i;
 
-	if (!stage_sample(m, p, in, &hash) || (i = intern_sample(m, in, hash)) == PP_NONE ||
-		!reserve_values(m))
+	if (!stage_sample(m, p, in) || (i = intern_sample(m, in)) == PP_NONE || !reserve_values(m))
 		return merge_no_room(m, err);
 	sums = m->values + (size_t) i * m->ntypes;
 	if (i == known)

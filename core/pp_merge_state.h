@@ -70,6 +70,7 @@ struct PpMerge
 	uint32_t nsamples, cap_samples;
 	PpSample *samples;
 	PpTable sample_table;
+	uint32_t next_sample; /* the one behind the last one met: a guess */
 	size_t nvalues, cap_values;
 	int64_t *values;
 	uint32_t nlocrefs, cap_locrefs;
