@@ -28,6 +28,7 @@
 #include "utils/snapmgr.h"
 #include "utils/varlena.h"
 
+#include "bgworker/clock.h"
 #include "bgworker/launcher.h"
 #include "bgworker/schedule.h"
 #include "guc.h"
@@ -68,15 +69,6 @@ launcher_register(void)
 	worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
 	worker.bgw_restart_time = 1;
 	RegisterBackgroundWorker(&worker);
-}
-
-static int64
-monotonic_us(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64) now.tv_sec * SCHEDULE_SECOND + now.tv_nsec / 1000;
 }
 
 static Child *

@@ -30,6 +30,7 @@
 #include "utils/memutils.h"
 #include "utils/varlena.h"
 
+#include "bgworker/clock.h"
 #include "bgworker/launcher.h"
 #include "bgworker/schedule.h"
 #include "guc.h"
@@ -49,15 +50,6 @@ typedef struct Bridge
 } Bridge;
 
 static Bridge bridge;
-
-static int64
-monotonic_us(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64) now.tv_sec * SCHEDULE_SECOND + now.tv_nsec / 1000;
-}
 
 static void
 handle_child_exit(SIGNAL_ARGS)

@@ -104,40 +104,31 @@ lock_table(Oid schema, const char *name)
 	return get_relname_relid(name, schema) == relid ? relid : InvalidOid;
 }
 
-/*
- * Is the extension there, and usable right now?  False with *problem NULL when
- * it is not there, or a table of it is locked; then nothing is wrong.
- */
-bool
-config_find(GenerationMark *mark, const char **problem)
+/* Is the extension there, and can its tables be read right now? */
+ConfigState
+config_find(GenerationMark *mark)
 {
 	static const char *const tables[] = {"scrape_configs", "targets", "scrape_jobs"};
 	Oid schema = get_namespace_oid("pprof", true);
-	Oid extension = get_extension_oid("pprof", true);
 
-	*problem = NULL;
-	mark->relid = InvalidOid;
-	if (!OidIsValid(extension) || !OidIsValid(schema))
-		return false;
+	if (!OidIsValid(get_extension_oid("pprof", true)) || !OidIsValid(schema))
+		return CONFIG_ABSENT;
 	for (int i = 0; i < lengthof(tables); i++)
 	{
 		if (!OidIsValid(lock_table(schema, tables[i])))
-			return false;
+			return CONFIG_LOCKED;
 	}
 	mark->relid = lock_table(schema, "scrape_generation");
 	if (!OidIsValid(mark->relid))
-		return false;
+		return CONFIG_LOCKED;
 	query("SELECT e.extversion, g.generation FROM pg_catalog.pg_extension AS e, pprof.scrape_generation AS g"
 		  " WHERE e.extname = 'pprof'");
 	if (SPI_processed != 1)
-		return false;
+		return CONFIG_LOCKED;
 	if (!column_is(0, 1, PGPPROF_VERSION))
-	{
-		*problem = "the extension and the library pprof_scraper are of different versions";
-		return false;
-	}
+		return CONFIG_FOREIGN;
 	mark->generation = column_int(0, 2, 0);
-	return true;
+	return CONFIG_FOUND;
 }
 
 /* Configurations, each with room to find it again by name. */

@@ -13,6 +13,7 @@
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
 
+#include "bgworker/clock.h"
 #include "bgworker/schedule.h"
 #include "core/pp_codec.h"
 #include "guc.h"
@@ -25,15 +26,6 @@ static dlist_head finished;		  /* of JOB_FINISHED */
 static size_t finished_bytes = 0;
 static int finished_count = 0;
 static PpArena *current = NULL; /* of the configuration in force */
-
-int64
-monotonic_us(void)
-{
-	struct timespec now;
-
-	clock_gettime(CLOCK_MONOTONIC, &now);
-	return (int64) now.tv_sec * SCHEDULE_SECOND + now.tv_nsec / 1000;
-}
 
 static int64
 wall_us(void)

@@ -32,6 +32,4 @@ extern void jobs_release(void);
 /* us, monotonic, when a job is due that could be started; PG_INT64_MAX: never. */
 extern int64 jobs_next(Fetch *fetch, const JobLimits *limits);
 
-extern int64 monotonic_us(void);
-
 #endif

@@ -27,6 +27,7 @@
 #include "utils/guc.h"
 #include "utils/memutils.h"
 
+#include "bgworker/clock.h"
 #include "bgworker/schedule.h"
 #include "compat.h"
 #include "guc.h"
@@ -52,7 +53,7 @@ typedef struct Worker
 	int64 next_maintain;
 	int64 flush_at; /* 0: nothing waits to be stored */
 	GenerationMark mark;
-	const char *problem; /* why nothing is scraped, as the log has it */
+	bool told; /* that the extension is of another version */
 } Worker;
 
 static Worker worker;
@@ -159,8 +160,8 @@ database_is_wanted(void)
 typedef struct Reload
 {
 	bool leave; /* the database is wanted by somebody else */
-	bool found, changed;
-	const char *problem;
+	ConfigState state;
+	bool changed;
 	GenerationMark mark;
 	Generation generation;
 } Reload;
@@ -172,8 +173,8 @@ reload_work(void *arg)
 
 	if ((reload->leave = database_is_wanted()))
 		return;
-	reload->found = config_find(&reload->mark, &reload->problem);
-	if (!reload->found)
+	reload->state = config_find(&reload->mark);
+	if (reload->state != CONFIG_FOUND)
 		return;
 	reload->changed = reload->mark.relid != worker.mark.relid ||
 					  reload->mark.generation != worker.mark.generation;
@@ -185,16 +186,15 @@ reload_work(void *arg)
 	config_report(&reload->generation);
 }
 
-/* Say why nothing is scraped, once. */
+/* Nothing is scraped any more, or never was. */
 static void
-note_problem(const char *problem)
+stop_scraping(void)
 {
-	if (problem != NULL && (worker.problem == NULL || strcmp(problem, worker.problem) != 0))
-		ereport(LOG,
-				errmsg("nothing is scraped in database \"%s\": %s",
-					   MyBgworkerEntry->bgw_extra,
-					   problem));
-	worker.problem = problem;
+	static const Generation nothing = {0};
+
+	if (OidIsValid(worker.mark.relid))
+		jobs_adopt(&nothing, worker.fetch);
+	worker.mark.relid = InvalidOid;
 }
 
 /*
@@ -216,18 +216,31 @@ reload(void)
 	}
 	if (reload.leave)
 		proc_exit(1); /* the launcher starts another when it is free again */
-	note_problem(reload.problem);
-	if (reload.changed)
+	switch (reload.state)
 	{
-		jobs_adopt(&reload.generation, worker.fetch);
-		worker.mark = reload.mark;
+		case CONFIG_FOUND:
+			if (reload.changed)
+			{
+				jobs_adopt(&reload.generation, worker.fetch);
+				worker.mark = reload.mark;
+			}
+			break;
+		case CONFIG_LOCKED:
+			return;
+		case CONFIG_ABSENT:
+			stop_scraping();
+			break;
+		case CONFIG_FOREIGN:
+			stop_scraping();
+			if (!worker.told)
+				ereport(LOG,
+						errmsg("nothing is scraped in database \"%s\": its extension pprof is not of version %s",
+							   MyBgworkerEntry->bgw_extra,
+							   PGPPROF_VERSION),
+						errhint("Run ALTER EXTENSION pprof UPDATE, or restart the server."));
+			break;
 	}
-	else if (!reload.found && (reload.problem != NULL || !OidIsValid(reload.mark.relid)) &&
-			 OidIsValid(worker.mark.relid))
-	{
-		jobs_adopt(&reload.generation, worker.fetch);
-		worker.mark.relid = InvalidOid;
-	}
+	worker.told = reload.state == CONFIG_FOREIGN;
 }
 
 static void

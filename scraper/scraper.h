@@ -65,8 +65,16 @@ typedef struct Job
 	int64 missed;	 /* ticks not reported yet */
 } Job;
 
+typedef enum ConfigState
+{
+	CONFIG_FOUND,
+	CONFIG_ABSENT, /* the extension is not there */
+	CONFIG_LOCKED, /* somebody alters, drops or dumps its tables: look again later */
+	CONFIG_FOREIGN /* its SQL is of another version than this library */
+} ConfigState;
+
 /* config.c; each inside a transaction */
-extern bool config_find(GenerationMark *mark, const char **problem);
+extern ConfigState config_find(GenerationMark *mark);
 extern void config_read(Generation *generation);
 extern void config_report(const Generation *generation);
 

@@ -110,6 +110,14 @@ for (1 .. 50)
 cmp_ok($waiting, '>', 0, 'the worker was seen waiting');
 is($open, 0, 'never with a transaction or a snapshot');
 
+# -- nor does it wait for a lock -----------------------------------------------
+
+my $session = $node->background_psql('postgres');
+$session->query_safe('BEGIN; LOCK TABLE pprof.scrape_configs IN ACCESS EXCLUSIVE MODE');
+scrapes_on($alive, 'goroutine', 3, 'scraping goes on while the configuration is locked');
+$session->query_safe('COMMIT');
+$session->quit;
+
 # -- a changed row is obeyed ---------------------------------------------------
 
 sql("UPDATE pprof.scrape_configs SET path_prefix = '/new'");
