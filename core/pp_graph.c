@@ -222,6 +222,7 @@ node_of_line(PpGraph *g, const PpLocation *loc, const PpLine *line, FunctionIds 
 	const PpProfile *p = g->report->p;
 	PpGraphNode node = {.address = loc->address};
 	PpBytes object = {"", 0};
+	bool named = false; /* strings 0 are the empty ones */
 	PpCode code;
 
 	if (loc->mapping != PP_NONE)
@@ -240,10 +241,10 @@ node_of_line(PpGraph *g, const PpLocation *loc, const PpLine *line, FunctionIds 
 		node.file = known->file;
 		node.line = line->line;
 		node.column = line->column;
-		/* name 0 is the empty one */
-		node.start_line = node.name == 0 ? function->start_line : 0;
+		named = node.name != 0 || (g->report->join_files && node.file != 0);
+		node.start_line = named ? 0 : function->start_line;
 	}
-	if (node.name == 0 && (code = pp_names_intern(&g->names, object, &node.object, err)) != PP_OK)
+	if (!named && (code = pp_names_intern(&g->names, object, &node.object, err)) != PP_OK)
 		return code;
 	return intern_node(g, &node, id, err);
 }

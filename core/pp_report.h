@@ -109,7 +109,10 @@ typedef struct PpTop
 	uint32_t before_count; /* nodes before nodecount was applied */
 } PpTop;
 
-/* The rows of -top.  Names live in the arena or in p. */
+/*
+ * The rows of -top.  Names live in the arena or in p.  By files there is one row
+ * per file, where the tool's text may show a file several times.
+ */
 extern PpCode pp_top_rows(const PpProfile *p, const PpReportOptions *options,
 						  const PpSearch *search, PpArena *arena, PpTop *top, PpError *err);
 

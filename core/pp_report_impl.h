@@ -19,6 +19,11 @@ typedef struct PpReport
 	PpBytes unit;  /* of the report; "minimum" until it is chosen */
 	double ratio;  /* 1 / divide_by */
 	bool prepared; /* units are to be cleared */
+	/*
+	 * Frames without a name but with a file are one node per file.  The tool's
+	 * text has one per start line and mapping instead, all printed alike.
+	 */
+	bool join_files;
 } PpReport;
 
 /* raw reports ignore the granularity of the options: they show addresses. */

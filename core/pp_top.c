@@ -124,7 +124,7 @@ graph_rows(PpReport *r, PpGraph *g, PpTop *top, PpError *err)
 /* The caller ends the report. */
 static PpCode
 top_rows(PpReport *r, const PpProfile *p, const PpReportOptions *options, const PpSearch *search,
-		 PpArena *arena, PpTop *top, PpError *err)
+		 bool join_files, PpArena *arena, PpTop *top, PpError *err)
 {
 	PpGraph graph;
 	PpCode code = pp_report_prepare(r, p, options, search, false, arena, err);
@@ -132,6 +132,7 @@ top_rows(PpReport *r, const PpProfile *p, const PpReportOptions *options, const 
 	memset(top, 0, sizeof(*top));
 	if (code != PP_OK)
 		return code;
+	r->join_files = join_files;
 	code = graph_rows(r, &graph, top, err);
 	pp_graph_clear(&graph);
 	if (code == PP_OK)
@@ -145,7 +146,7 @@ pp_top_rows(const PpProfile *p, const PpReportOptions *options, const PpSearch *
 			PpArena *arena, PpTop *top, PpError *err)
 {
 	PpReport r;
-	PpCode code = top_rows(&r, p, options, search, arena, top, err);
+	PpCode code = top_rows(&r, p, options, search, true, arena, top, err);
 
 	pp_report_end(&r);
 	return code;
@@ -263,7 +264,7 @@ pp_top_text(const PpProfile *p, const PpReportOptions *options, const PpSearch *
 {
 	PpReport r;
 	PpTop top;
-	PpCode code = top_rows(&r, p, options, search, arena, &top, err);
+	PpCode code = top_rows(&r, p, options, search, false, arena, &top, err);
 
 	if (code == PP_OK && !options->compact_labels)
 		code = pp_report_header(&r, out, err);

@@ -84,6 +84,25 @@ test_rows(void **state)
 	assert_int_equal(top.total, 200);
 }
 
+/* Functions of one file, at different start lines, are one row. */
+static void
+test_rows_by_files(void **state)
+{
+	PpReportOptions options = pp_report_defaults();
+	PpProfile *p = small(1);
+	PpTop top;
+	PpError err;
+
+	p->functions[0].filename = p->functions[1].filename = build_string(p, "a.c");
+	p->functions[1].start_line = 7;
+	options.granularity = PP_BY_FILES;
+	assert_int_equal(pp_top_rows(p, &options, NULL, arena, &top, &err), PP_OK);
+	assert_int_equal(top.nrows, 1);
+	assert_text(top.rows[0].name, "a.c");
+	assert_int_equal(top.rows[0].flat, 200);
+	assert_int_equal(top.rows[0].cum, 200);
+}
+
 /* The profile passed in is not changed by any option. */
 static void
 test_input_stays(void **state)
@@ -360,6 +379,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(test_rows),
+		TEST(test_rows_by_files),
 		TEST(test_input_stays),
 		TEST(test_filters_compose),
 		TEST(test_sums),
