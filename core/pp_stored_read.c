@@ -445,14 +445,37 @@ read_labels(StoredReader *r, PpSample *s, const PpSample *before, uint64_t how)
 	p->nlabels += s->nlabels;
 }
 
+/* Locations of a stack: the loop that most of the time is spent in. */
+static void
+read_refs(StoredReader *r, uint32_t *refs, uint32_t n, uint64_t *last)
+{
+	const uint32_t nlocations = r->profile->nlocations;
+	const uint8_t *at = r->in.p, *const end = r->in.end;
+	uint64_t ref = *last;
+
+	for (uint32_t i = 0; i < n; i++)
+	{
+		PpVarint v = pp_varint(at, end);
+
+		ref += (uint64_t) pp_unzigzag(v.value);
+		if (PP_UNLIKELY(v.next == NULL || ref >= nlocations))
+		{
+			damaged(r, v.next == NULL ? "unexpected end" : "unknown location");
+			return;
+		}
+		at = v.next;
+		refs[i] = (uint32_t) ref;
+	}
+	r->in.p = at;
+	*last = ref;
+}
+
 static void
 read_stack(StoredReader *r, PpSample *s, const PpSample *before, uint64_t nlocs, uint64_t *last)
 {
 	PpProfile *p = r->profile;
 	uint64_t shared = take(r);
 	uint32_t *refs = p->locrefs + p->nlocrefs;
-	uint32_t nlocations = p->nlocations;
-	uint64_t ref = *last;
 	uint64_t own = nlocs - shared;
 
 	if (nlocs > r->counts.locrefs - p->nlocrefs || shared > nlocs ||
@@ -464,12 +487,7 @@ read_stack(StoredReader *r, PpSample *s, const PpSample *before, uint64_t nlocs,
 	s->loc_off = p->nlocrefs;
 	s->nlocs = (uint32_t) nlocs;
 	p->nlocrefs += s->nlocs;
-	for (uint64_t i = 0; i < own; i++)
-	{
-		ref = check(r, ref + take_z(r), nlocations, "unknown location");
-		refs[i] = (uint32_t) ref;
-	}
-	*last = ref;
+	read_refs(r, refs, (uint32_t) own, last);
 	if (shared > 0)
 		memcpy(refs + own, refs - shared, shared * sizeof(uint32_t));
 }
