@@ -145,8 +145,9 @@ unescape(Parser *p, char quote, char **out)
 		*out += pp_utf8_put(value, *out);
 		return PP_OK;
 	}
-	return fail(
-		p, start, at_end(p) ? "unterminated quoted string" : "unknown escape in a quoted string");
+	return fail(p,
+				start,
+				at_end(p) ? "unterminated quoted string" : "unknown escape in a quoted string");
 }
 
 /* Bytes up to the closing quote, or to the end. */
