@@ -11,6 +11,8 @@
 
 #include <string.h>
 
+#define POLL_EVERY 1024 /* locations between two looks at poll() */
+
 PpCode
 pp_pattern_init(PpPattern *pattern, const PpSearch *search, PpBytes text, const char *what,
 				const PpProfile *p, PpArena *arena, PpError *err)
@@ -173,7 +175,11 @@ pp_filter_names(PpProfile *p, const PpReportOptions *o, const PpSearch *search, 
 	if (verdicts == NULL || keep == NULL)
 		return pp_fail_nomem(err);
 	for (uint32_t i = 0; i < p->nlocations; i++)
+	{
 		verdicts[i] = judge_location(&f, p, &p->locations[i]);
+		if (i % POLL_EVERY == POLL_EVERY - 1 && pp_poll(pp_arena_allocator(arena)))
+			return pp_fail_canceled(err);
+	}
 	for (uint32_t i = 0; i < p->nsamples; i++)
 		keep[i] = judge_sample(p, &p->samples[i], verdicts);
 	pp_edit_keep_samples(p, keep);

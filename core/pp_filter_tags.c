@@ -8,6 +8,8 @@
 
 #include <string.h>
 
+#define POLL_EVERY 4096 /* samples between two looks at poll() */
+
 static bool
 is_number(const PpLabel *label)
 {
@@ -333,8 +335,11 @@ pp_filter_tags(PpProfile *p, const PpReportOptions *o, const PpLabelUnits *units
 		const PpSample *sample = &p->samples[i];
 		bool ignored = false;
 
+		/* expressions are tried on every sample */
+		if (i % POLL_EVERY == POLL_EVERY - 1 && pp_poll(pp_arena_allocator(arena)))
+			code = pp_fail_canceled(err);
 		keep[i] = true;
-		if (focus.given)
+		if (code == PP_OK && focus.given)
 			code = tag_filter_matches(&focus, p, sample, units, &scratch, &keep[i], err);
 		if (code == PP_OK && ignore.given)
 			code = tag_filter_matches(&ignore, p, sample, units, &scratch, &ignored, err);

@@ -34,8 +34,8 @@ extern int64_t pp_merge_count(const PpMerge *merge); /* profiles added */
 
 /*
  * Add a profile; it may be freed afterwards.  PP_EINCOMPATIBLE when sample
- * types or period types differ, PP_EOVERFLOW when a sum leaves int64 (the state
- * is then unusable).
+ * types or period types differ (nothing is added then), PP_EOVERFLOW when a sum
+ * leaves int64 (the state is unusable after this and any other error).
  */
 extern PpCode pp_merge_add(PpMerge *merge, const PpProfile *profile, PpError *err);
 
