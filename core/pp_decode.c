@@ -439,7 +439,7 @@ map_ids(Decoder *d, Table table, PpIdMap *map, const void *base, size_t stride)
 		[TABLE_FUNCTIONS] = {1, "function", "ID"},
 		[TABLE_LOCATIONS] = {2, "location", "id"},
 	};
-	PpIdProblem problem;
+	PpIdProblem problem = {PP_NONE, 0};
 
 	if (d->code == PP_OK)
 		d->code =

@@ -12,8 +12,6 @@ PpCode
 pp_profile_read(const uint8_t *data, size_t len, const PpLimits *limits, PpArena *arena,
 				PpProfile **profile, PpError *err)
 {
-	PpError local;
-	PpError *why = err != NULL ? err : &local;
 	const uint8_t *plain;
 	const char *name;
 	size_t plain_len;
@@ -21,12 +19,12 @@ pp_profile_read(const uint8_t *data, size_t len, const PpLimits *limits, PpArena
 
 	*profile = NULL;
 	code =
-		pp_inflate_arena(pp_container_guess(data, len), data, len, limits, arena, &plain, &plain_len, why);
+		pp_inflate_arena(pp_container_guess(data, len), data, len, limits, arena, &plain, &plain_len, err);
 	if (code != PP_OK)
 		return code;
 	if (plain_len == 0)
 		return pp_fail(err, PP_EMALFORMED, 0, "empty input file");
-	code = pp_profile_decode(plain, plain_len, limits, arena, profile, why);
+	code = pp_profile_decode(plain, plain_len, limits, arena, profile, err);
 	if (code == PP_EMALFORMED && (name = pp_foreign_format(plain, plain_len)) != NULL)
 		return pp_fail(err, PP_EUNSUPPORTED, 0, "%s is not supported", name);
 	return code;

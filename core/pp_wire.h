@@ -64,7 +64,7 @@ pp_varint(const uint8_t *p, const uint8_t *end)
 static inline uint64_t
 pp_zigzag(int64_t value)
 {
-	return (uint64_t) value << 1 ^ (uint64_t) (value >> 63);
+	return (uint64_t) value << 1 ^ -(uint64_t) (value < 0);
 }
 
 static inline int64_t

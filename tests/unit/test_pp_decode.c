@@ -1,101 +1,10 @@
 /*
  * test_pp_decode.c
- *		profile.proto: rules of the wire, of references, of validity, and limits.
+ *		profile.proto: rules of the wire, of references, of labels, of validity.
  */
-#include "pp_test.h"
-
 #include "core/pp_inflate.h"
 #include "core/pp_wire.h"
-
-/* --- helpers --- */
-
-static PpArena *arena;
-static PpError err;
-
-static int
-setup(void **state)
-{
-	arena = pp_arena_new(&pp_alloc_malloc);
-	memset(&err, 0, sizeof(err));
-	return arena == NULL;
-}
-
-static int
-teardown(void **state)
-{
-	pp_arena_free(arena);
-	return 0;
-}
-
-static PpProfile *
-decoded_under(const Wire *w, const PpLimits *limits)
-{
-	/* memory of exactly that size shows reads behind the end */
-	uint8_t *exact = (uint8_t *) pp_arena_copy(arena, w->data, w->len);
-	PpProfile *profile;
-	PpCode code = pp_profile_decode(exact, w->len, limits, arena, &profile, &err);
-
-	if (code == PP_OK)
-		assert_non_null(profile);
-	else
-		assert_null(profile);
-	return profile;
-}
-
-static PpProfile *
-decoded(const Wire *w)
-{
-	PpProfile *profile = decoded_under(w, &pp_limits_default);
-
-	if (profile == NULL)
-		fail_msg("refused: %s at %zu", err.message, err.offset);
-	return profile;
-}
-
-static void
-assert_refused(const Wire *w, const char *message)
-{
-	if (decoded_under(w, &pp_limits_default) != NULL)
-		fail_msg("accepted, but should say \"%s\"", message);
-	assert_int_equal(err.code, PP_EMALFORMED);
-	assert_string_equal(err.message, message);
-	assert_true(err.offset <= w->len);
-}
-
-/* Strings "", "t", "u", "f", "k", "v": 1 to 5. */
-static Wire
-with_strings(void)
-{
-	Wire w = {.len = 0};
-
-	for (const char *const *s = (const char *const[]){"", "t", "u", "f", "k", "v", NULL}; *s; s++)
-		wire_string(&w, *s);
-	return w;
-}
-
-/* One type, one function 1, one location 1; no sample yet. */
-static Wire
-with_tables(void)
-{
-	Wire w = with_strings();
-	Wire location = {.len = 0};
-
-	WIRE_NUMBERS(&w, 1, 1, 2);
-	WIRE_NUMBERS(&w, 5, 1, 3, 3, 0, 7);
-	wire_varint(&location, 1, 1);
-	WIRE_NUMBERS(&location, 4, 1, 70);
-	wire_message(&w, 4, &location);
-	return w;
-}
-
-static Wire
-with_sample(void)
-{
-	Wire w = with_tables();
-
-	WIRE_NUMBERS(&w, 2, 1, 42);
-	return w;
-}
+#include "pp_decode_test.h"
 
 /* --- the wire --- */
 
@@ -423,12 +332,6 @@ test_flags(void **state)
 /* --- labels --- */
 
 static void
-add_label(Wire *sample, uint64_t key, uint64_t str, uint64_t num, uint64_t unit)
-{
-	WIRE_NUMBERS(sample, 3, key, str, num, unit);
-}
-
-static void
 assert_label(const PpLabel *label, uint32_t key, uint32_t str, int64_t num, uint32_t unit)
 {
 	assert_int_equal(label->key, key);
@@ -445,14 +348,14 @@ test_labels(void **state)
 	PpLabel *labels;
 
 	wire_varint(&sample, 2, 1);
-	add_label(&sample, 5, 0, 8, 0);	 /* v: number */
-	add_label(&sample, 4, 0, 0, 0);	 /* vanishes */
-	add_label(&sample, 5, 1, 7, 2);	 /* v: text, the number is ignored */
-	add_label(&sample, 4, 0, 0, 2);	 /* k: 0 with a unit stays */
-	add_label(&sample, 4, 3, 0, 0);	 /* k: text */
-	add_label(&sample, 0, 2, 0, 0);	 /* empty key: text */
-	add_label(&sample, 4, 2, 0, 99); /* k: text, its unit is never looked at */
-	add_label(&sample, 4, 0, UINT64_MAX, 0);
+	wire_label(&sample, 5, 0, 8, 0);  /* v: number */
+	wire_label(&sample, 4, 0, 0, 0);  /* vanishes */
+	wire_label(&sample, 5, 1, 7, 2);  /* v: text, the number is ignored */
+	wire_label(&sample, 4, 0, 0, 2);  /* k: 0 with a unit stays */
+	wire_label(&sample, 4, 3, 0, 0);  /* k: text */
+	wire_label(&sample, 0, 2, 0, 0);  /* empty key: text */
+	wire_label(&sample, 4, 2, 0, 99); /* k: text, its unit is never looked at */
+	wire_label(&sample, 4, 0, UINT64_MAX, 0);
 	wire_message(&w, 2, &sample);
 	p = decoded(&w);
 	labels = p->labels;
@@ -480,7 +383,7 @@ test_label_order(void **state)
 	WIRE_NUMBERS(&w, 1, 1, 1);
 	wire_varint(&sample, 2, 1);
 	for (int i = 0; i < 7; i++)
-		add_label(&sample, (uint64_t[]){5, 4, 3, 1, 2, 4, 6}[i], (uint64_t) i % 6 + 1, 0, 0);
+		wire_label(&sample, (uint64_t[]){5, 4, 3, 1, 2, 4, 6}[i], (uint64_t) i % 6 + 1, 0, 0);
 	wire_message(&w, 2, &sample);
 	p = decoded(&w);
 	for (int i = 0; i < 7; i++)
@@ -508,7 +411,7 @@ test_many_labels(void **state)
 		for (uint32_t i = 0; i < n; i++)
 		{
 			random = random * UINT64_C(6364136223846793005) + 1;
-			add_label(&sample, 1 + (random >> 60), 0, i + 1, 0);
+			wire_label(&sample, 1 + (random >> 60), 0, i + 1, 0);
 		}
 		wire_message(&w, 2, &sample);
 		p = decoded(&w);
@@ -625,186 +528,6 @@ test_concatenated(void **state)
 	assert_refused(&w, "concatenated profiles detected");
 }
 
-/* --- limits --- */
-
-/* With the limit at `enough` the message passes; one less is refused under its name. */
-static void
-assert_limited(const Wire *w, const char *setting, size_t field, int64_t enough)
-{
-	PpLimits limits = pp_limits_default;
-	int64_t *limit = (int64_t *) (void *) ((char *) &limits + field);
-
-	*limit = enough;
-	if (decoded_under(w, &limits) == NULL)
-		fail_msg("%s = %ld: %s", setting, (long) enough, err.message);
-	*limit = enough - 1;
-	assert_null(decoded_under(w, &limits));
-	assert_int_equal(err.code, PP_ELIMIT);
-	assert_string_equal(err.setting, setting);
-	assert_int_equal(err.limit, enough - 1);
-}
-
-#define ASSERT_LIMITED(w, name, enough) assert_limited(w, #name, offsetof(PpLimits, name), enough)
-
-static void
-test_limits(void **state)
-{
-	Wire w = with_strings(), location = {.len = 0}, sample = {.len = 0};
-
-	for (uint32_t i = 1; i <= 3; i++)
-	{
-		WIRE_NUMBERS(&w, 1, 1, 2);
-		WIRE_NUMBERS(&w, 3, i);
-		WIRE_NUMBERS(&w, 5, i, 3);
-		WIRE_NUMBERS(&w, 4, i + 1, 0, 100);
-	}
-	wire_varint(&location, 1, 1);
-	for (int i = 0; i < 5; i++)
-		WIRE_NUMBERS(&location, 4, 1, 70);
-	wire_message(&w, 4, &location);
-	wire_string(&w, "a string of 25 characters");
-	wire_bytes(&w, 13, "\x06\x06\x06\x01", 4);
-	wire_bytes(&sample, 1, "\x01\x01\x02\x03", 4); /* 5 + 5 + 1 + 1 frames */
-	wire_bytes(&sample, 2, "\x01\x02\x03", 3);
-	for (uint64_t i = 0; i < 6; i++)
-		add_label(&sample, i % 4, 1, 0, 0);
-	for (int i = 0; i < 7; i++)
-		wire_message(&w, 2, &sample);
-
-	ASSERT_LIMITED(&w, max_profile_size, (int64_t) w.len);
-	ASSERT_LIMITED(&w, max_samples, 7);
-	ASSERT_LIMITED(&w, max_sample_types, 3);
-	ASSERT_LIMITED(&w, max_locations, 4);
-	ASSERT_LIMITED(&w, max_functions, 3);
-	ASSERT_LIMITED(&w, max_mappings, 3);
-	ASSERT_LIMITED(&w, max_lines, 5);
-	ASSERT_LIMITED(&w, max_depth, 4);
-	ASSERT_LIMITED(&w, max_frames, 12);
-	ASSERT_LIMITED(&w, max_total_frames, 84);
-	ASSERT_LIMITED(&w, max_labels, 6);
-	ASSERT_LIMITED(&w, max_label_keys, 4);
-	ASSERT_LIMITED(&w, max_string, 25);
-	ASSERT_LIMITED(&w, max_strings, 7);
-	ASSERT_LIMITED(&w, max_comments, 4);
-	ASSERT_LIMITED(&w, max_comment_bytes, 76);
-}
-
-/* Unpacked locations are counted like packed ones. */
-static void
-test_unpacked_depth(void **state)
-{
-	Wire w = with_tables(), sample = {.len = 0};
-
-	for (int i = 0; i < 9; i++)
-		wire_varint(&sample, 1, 1);
-	wire_varint(&sample, 2, 1);
-	wire_message(&w, 2, &sample);
-	ASSERT_LIMITED(&w, max_depth, 9);
-}
-
-/* 64 types and many empty samples promise values that are not there. */
-static void
-test_nothing_for_promises(void **state)
-{
-	size_t n = 500000, len;
-	uint8_t *data;
-	Wire w = with_strings();
-	PpProfile *profile;
-
-	for (int i = 0; i < 64; i++)
-		WIRE_NUMBERS(&w, 1, 1, 2);
-	len = w.len + 2 * n;
-	data = malloc(len);
-	memcpy(data, w.data, w.len);
-	for (size_t i = 0; i < n; i++)
-		memcpy(data + w.len + 2 * i, "\x12\x00", 2);
-	assert_int_equal(pp_profile_decode(data, len, &pp_limits_default, arena, &profile, &err),
-					 PP_EMALFORMED);
-	assert_string_equal(err.message, "mismatch: sample has 0 values vs. 64 types");
-	assert_true(pp_arena_used(arena) < 20 * n);
-	free(data);
-}
-
-/* --- stopping --- */
-
-typedef struct Stingy
-{
-	int left; /* allocations or polls until it says no */
-} Stingy;
-
-static void *
-stingy_alloc(void *ctx, size_t size)
-{
-	return ((Stingy *) ctx)->left-- > 0 ? malloc(size) : NULL;
-}
-
-static void *
-stingy_resize(void *ctx, void *ptr, size_t size)
-{
-	return ((Stingy *) ctx)->left-- > 0 ? realloc(ptr, size) : NULL;
-}
-
-static void
-stingy_release(void *ctx, void *ptr)
-{
-	free(ptr);
-}
-
-static bool
-stingy_poll(void *ctx)
-{
-	return ((Stingy *) ctx)->left-- <= 0;
-}
-
-static void *
-plain_alloc(void *ctx, size_t size)
-{
-	return malloc(size);
-}
-
-static void *
-plain_resize(void *ctx, void *ptr, size_t size)
-{
-	return realloc(ptr, size);
-}
-
-/* Read the profile, refusing the n-th allocation or poll, for n = 0, 1, ... until it succeeds. */
-static int
-attempts(Bytes b, bool poll, PpCode refusal)
-{
-	for (int n = 0;; n++)
-	{
-		Stingy stingy = {n};
-		PpAlloc alloc = {poll ? plain_alloc : stingy_alloc,
-						 poll ? plain_resize : stingy_resize,
-						 stingy_release,
-						 poll ? stingy_poll : NULL,
-						 &stingy};
-		PpArena *own = pp_arena_new(&alloc);
-		PpProfile *profile;
-		PpCode code;
-
-		if (own == NULL)
-			continue;
-		code = pp_profile_read(b.data, b.len, &pp_limits_default, own, &profile, &err);
-		pp_arena_free(own);
-		if (code == PP_OK)
-			return n;
-		assert_int_equal(code, refusal);
-		assert_null(profile);
-	}
-}
-
-static void
-test_out_of_memory(void **state)
-{
-	Bytes b = bytes_of_file(TEST_DATA "go/", "go123-a-cpu.pb.gz");
-
-	assert_true(attempts(b, false, PP_ENOMEM) > 5);
-	assert_true(attempts(b, true, PP_ECANCELED) >= 4);
-	free(b.data);
-}
-
 /* --- whole profiles --- */
 
 /* CPU profile of two types, as an agent pushes it. */
@@ -849,77 +572,6 @@ test_p1(void **state)
 	assert_true(pp_bytes_eq(pp_str(p, p->functions[leaf->function].name), pp_bytes_cstr("leaf")));
 }
 
-/* Totals of real profiles, as the tool prints them. */
-static void
-test_totals(void **state)
-{
-	Bytes b = bytes_of_file(TEST_DATA "go/", "go123-a-cpu.pb.gz");
-	PpProfile *p;
-	uint32_t column;
-	int64_t total;
-
-	assert_int_equal(pp_profile_read(b.data, b.len, &pp_limits_default, arena, &p, &err), PP_OK);
-	free(b.data);
-	assert_int_equal(pp_profile_column(p, pp_bytes_cstr(""), &column, &err), PP_OK);
-	assert_int_equal(column, 1);
-	assert_int_equal(pp_profile_column(p, pp_bytes_cstr("samples"), &column, &err), PP_OK);
-	assert_int_equal(column, 0);
-	assert_int_equal(pp_profile_column(p, pp_bytes_cstr("+1"), &column, &err), PP_OK);
-	assert_int_equal(column, 1);
-	assert_int_equal(pp_profile_column(p, pp_bytes_cstr("007"), &column, &err), PP_EINVALID);
-	assert_string_equal(err.message, "sample_index 007 is outside the range [0..1]");
-	assert_int_equal(pp_profile_column(p, pp_bytes_cstr("wall"), &column, &err), PP_EINVALID);
-	assert_string_equal(err.message, "sample_index \"wall\" must be one of: [samples cpu]");
-	assert_int_equal(pp_profile_total(p, 1, &total, &err), PP_OK);
-	assert_int_equal(total, INT64_C(2630000000));
-	p->values[1] = INT64_MAX;
-	assert_int_equal(pp_profile_total(p, 1, &total, &err), PP_EOVERFLOW);
-	p->values[3] = -INT64_MAX;
-	assert_int_equal(pp_profile_total(p, 1, &total, &err), PP_OK);
-	assert_int_equal(pp_profile_total(p, 2, &total, &err), PP_EINVALID);
-}
-
-static void
-test_column(void **state)
-{
-	Wire w = {.len = 0};
-	uint32_t column;
-	PpProfile *p;
-
-	for (const char *const *s = (const char *const[]){"", "space", "inuse_space", "objects", NULL};
-		 *s;
-		 s++)
-		wire_string(&w, *s);
-	p = decoded(&w);
-	assert_int_equal(pp_profile_column(p, pp_bytes_cstr(""), &column, &err), PP_EINVALID);
-	WIRE_NUMBERS(&w, 1, 1);
-	WIRE_NUMBERS(&w, 1, 2);
-	WIRE_NUMBERS(&w, 1, 3);
-	wire_varint(&w, 14, 2);
-	p = decoded(&w);
-	assert_int_equal(pp_profile_column(p, pp_bytes_cstr(""), &column, &err), PP_OK);
-	assert_int_equal(column, 1);
-	assert_int_equal(pp_profile_column(p, pp_bytes_cstr("inuse_space"), &column, &err), PP_OK);
-	assert_int_equal(column, 0);
-	assert_int_equal(pp_profile_column(p, pp_bytes_cstr("inuse_objects"), &column, &err), PP_OK);
-	assert_int_equal(column, 2);
-	p->default_sample_type = 0;
-	assert_int_equal(pp_profile_column(p, pp_bytes_cstr(""), &column, &err), PP_OK);
-	assert_int_equal(column, 2);
-}
-
-static void
-test_bytes(void **state)
-{
-	PpBytes a = pp_bytes_cstr("a"), ab = pp_bytes_cstr("ab"), none = {NULL, 0};
-
-	assert_true(pp_bytes_cmp(a, ab) < 0 && pp_bytes_cmp(ab, a) > 0);
-	assert_true(pp_bytes_cmp(pp_bytes_cstr("\xff"), ab) > 0);
-	assert_int_equal(pp_bytes_cmp(none, pp_bytes_cstr("")), 0);
-	assert_true(pp_bytes_eq(none, pp_bytes_cstr("")) && !pp_bytes_eq(a, ab));
-	assert_int_equal(pp_profile_new(arena)->nstrings, 1);
-}
-
 int
 main(void)
 {
@@ -940,14 +592,7 @@ main(void)
 		cmocka_unit_test_setup_teardown(test_validity, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_validity_order, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_concatenated, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_limits, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_unpacked_depth, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_nothing_for_promises, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_out_of_memory, setup, teardown),
 		cmocka_unit_test_setup_teardown(test_p1, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_totals, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_column, setup, teardown),
-		cmocka_unit_test_setup_teardown(test_bytes, setup, teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
