@@ -187,15 +187,15 @@ show_tap_failure()
 	done
 }
 
-suite_tap()
+# TAP programs: $1 suite, rest: files below tests/.
+run_tap()
 {
-	local file log ok not_ok status good=0 bad=0
-	[ $# -gt 0 ] || set -- tests/t/*.pl
+	local suite=$1 path file log ok not_ok status good=0 bad=0
+	shift
 	[ -e "$1" ] || return 0
 	prepare_work
-	build_example
-	for file in "$@"; do
-		file=$(basename "$file")
+	for path in "$@"; do
+		file=$(basename "$path")
 		log=$work/out/$file.log
 		status=0
 		as_server mkdir -p "$work/out/${file%.pl}"
@@ -203,14 +203,29 @@ suite_tap()
 			PG_REGRESS="$PG_PGXS/src/test/regress/pg_regress" \
 			TESTDIR="$work/out/${file%.pl}" TESTDATADIR="$work/out/${file%.pl}/tmp_check" \
 			PERL5LIB="$PG_PGXS/src/test/perl:$work/tests/t/lib" \
-			perl "tests/t/$file") >"$log" 2>&1 || status=$?
+			perl "$path") >"$log" 2>&1 || status=$?
 		count_tap "$log" "$status"
 		good=$((good + ok))
 		bad=$((bad + not_ok))
 		printf '  %-44s %4d passed, %d failed\n' "$file" "$ok" "$not_ok"
 		[ "$not_ok" -eq 0 ] || show_tap_failure "$file" "$status"
 	done
-	report tap "$good" "$bad"
+	report "$suite" "$good" "$bad"
+}
+
+suite_tap()
+{
+	[ $# -gt 0 ] || set -- tests/t/*.pl
+	prepare_work
+	build_example
+	run_tap tap "$@"
+}
+
+# Real clients from their registries: needs the network, so it is not part of `all`.
+suite_clients()
+{
+	[ $# -gt 0 ] || set -- tests/clients/*.pl
+	run_tap clients "$@"
 }
 
 suite_fuzz()
