@@ -107,7 +107,7 @@ for my $type ($cpu, 'memory:inuse_space:bytes:space:bytes', 'memory:alloc_space:
 }
 is(sql("SELECT string_agg(DISTINCT health, ',') FROM pprof.scrape_status"), 'up', 'every job is up');
 
-my $hot = sql("SELECT name FROM pprof.top(pprof.query('$cpu', '{service_name=\"shop\"}', now() - interval '1 hour', now() + interval '1 hour'), cum => true) WHERE name LIKE 'pgpprof.example/shop/%' LIMIT 1");
+my $hot = sql("SELECT name FROM pprof.top(pprof.query('$cpu', '{service_name=\"shop\"}', now() - interval '1 hour', now() + interval '1 hour'), sort => 'cum') WHERE name LIKE 'pgpprof.example/shop/%' LIMIT 1");
 like($hot, qr{^pgpprof\.example/shop/}, 'SQL names a function of the example');
 
 my $end = int(Time::HiRes::time() * 1000) + 3_600_000;
