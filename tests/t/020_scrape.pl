@@ -137,6 +137,18 @@ becomes("SELECT count(*) = 0 FROM pprof.scrape_status WHERE address = '" . $dead
 sql('UPDATE pprof.scrape_configs SET enabled = false');
 becomes('SELECT count(*) = 0 FROM pprof.scrape_status', 'so is a disabled configuration');
 
+# -- a store that takes nothing ------------------------------------------------
+
+sql('UPDATE pprof.scrape_configs SET enabled = true');
+my $push = 'pprof.push(bytea[], jsonb[], text[], timestamptz[], jsonb)';
+sql("ALTER FUNCTION $push RENAME TO push_away");
+job_becomes($alive, 'goroutine', "health = 'up' AND state = 'store_failed' AND last_store_error ~ 'push'",
+	'a failing store is no fault of the target');
+(my $away = $push) =~ s/push/push_away/;
+sql("ALTER FUNCTION $away RENAME TO push");
+job_becomes($alive, 'goroutine', "state = 'stored' AND last_store_error = ''", 'and is forgotten when it works again');
+sql('UPDATE pprof.scrape_configs SET enabled = false');
+
 # -- answers that are no profiles ----------------------------------------------
 
 my $odd = PgpprofTarget->start;

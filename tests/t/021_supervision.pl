@@ -24,7 +24,8 @@ PROGRAM
 chmod 0755, $program or die $!;
 
 my $node = pgpprof_node('main',
-	conf => "pprof.databases = 'postgres, later'
+	conf => "restart_after_crash = on
+pprof.databases = 'postgres, later'
 pprof.scrape_reload = '200ms'
 pprof.bridge = on
 pprof.bridge_path = '$program'
@@ -64,7 +65,7 @@ sub wait_for
 
 my $silent = PgpprofTarget->start;
 $silent->hang('/debug/pprof/profile');
-sql("SELECT pprof.add_scrape_config('c')");
+sql("SELECT pprof.add_scrape_config('c', '3s', '1s')");
 sql("SELECT pprof.add_target('c', '" . $silent->address . "')");
 
 becomes('SELECT count(*) = 1 FROM (' . scrapers('postgres') . ') AS s', 'a scraper runs');
@@ -118,6 +119,18 @@ like(slurp_file("$dir/arguments"), qr/127\.0\.0\.1:4042/, 'with that setting');
 is($session->query('SELECT pg_backend_pid()'), $session_pid, 'no other session was touched');
 $session->quit;
 
+unlike(slurp_file($node->logfile), qr/PANIC|background worker .* was terminated by signal/, 'nothing crashed');
+
+# -- a crash of the server -----------------------------------------------------
+
+my $victim = sql(scrapers('postgres'));
+my $orphan = bridge_pid();
+is(kill(9, $victim), 1, 'kill -9 of the scraper, which restarts the server');
+wait_for(sub { bridge_pid() != $orphan }, 'the bridge was started again');
+wait_for(sub { kill(0, $orphan) == 0 }, 'the former one is gone');
+becomes('SELECT count(*) = 1 FROM (' . scrapers('postgres') . ") AS s WHERE pid <> $victim", 'a scraper runs again');
+becomes('SELECT max(scrapes) > 0 FROM pprof.scrape_status', 'and scrapes');
+
 # -- shutdown ------------------------------------------------------------------
 
 wait_for(sub { $silent->requests(qr/profile/) > 0 }, 'a request is under way');
@@ -129,5 +142,4 @@ wait_for(sub { bridge_pid() != $third }, 'both are back');
 my $last = bridge_pid();
 $node->stop('immediate');
 wait_for(sub { kill(0, $last) == 0 }, 'the bridge does not outlive a server that was killed');
-unlike(slurp_file($node->logfile), qr/PANIC|background worker .* was terminated by signal/, 'nothing crashed');
 done_testing();
