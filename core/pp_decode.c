@@ -64,37 +64,29 @@ const uint8_t *
 pp_decode_skip(Decoder *d, const uint8_t *p, const uint8_t *end, uint64_t tag, uint32_t known)
 {
 	Reader r = {p, end};
-	size_t fixed = 0;
+	uint32_t wire = tag & 7;
+	size_t fixed = wire == PP_WIRE_FIXED64 ? 8 : 4;
 
-	if (tag >> 3 < 32 && (known >> (tag >> 3) & 1))
-	{
+	if (wire != PP_WIRE_VARINT && wire != PP_WIRE_BYTES && wire != PP_WIRE_FIXED64 &&
+		wire != PP_WIRE_FIXED32)
+		pp_decode_fail(d, p, "unknown wire type");
+	else if (tag >> 3 < 32 && (known >> (tag >> 3) & 1))
 		pp_decode_fail(d, p, "field has an unexpected wire type");
-		return end;
-	}
-	switch (tag & 7)
+	else if (wire == PP_WIRE_VARINT)
 	{
-		case PP_WIRE_VARINT:
-			get_varint(d, &r);
-			return r.p;
-		case PP_WIRE_BYTES:
-			get_bytes(d, &r);
-			return r.p;
-		case PP_WIRE_FIXED64:
-			fixed = 8;
-			break;
-		case PP_WIRE_FIXED32:
-			fixed = 4;
-			break;
-		default:
-			pp_decode_fail(d, p, "unknown wire type");
-			return end;
+		get_varint(d, &r);
+		return r.p;
 	}
-	if ((size_t) (end - p) < fixed)
+	else if (wire == PP_WIRE_BYTES)
 	{
+		get_bytes(d, &r);
+		return r.p;
+	}
+	else if ((size_t) (end - p) >= fixed)
+		return p + fixed;
+	else
 		pp_decode_bad_bytes(d, p, end);
-		return end;
-	}
-	return p + fixed;
+	return end;
 }
 
 bool

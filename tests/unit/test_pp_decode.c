@@ -112,6 +112,9 @@ test_wire_errors(void **state)
 
 		wire_number(&w, (uint64_t) (20 << 3 | type));
 		assert_refused(&w, "unknown wire type");
+		w = good;
+		wire_number(&w, (uint64_t) (12 << 3 | type));
+		assert_refused(&w, "unknown wire type");
 	}
 
 	/* each field of the profile with a wrong type: fixed32 is never right */
