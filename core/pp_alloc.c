@@ -7,7 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
-#define ARENA_FIRST_BLOCK ((size_t) 8 << 10)
+#define ARENA_FIRST_BLOCK	((size_t) 8 << 10)
 #define ARENA_LARGEST_BLOCK ((size_t) 1 << 20)
 
 typedef struct ArenaBlock

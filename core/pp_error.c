@@ -8,12 +8,7 @@
 #include <stdio.h>
 
 static PpCode
-fill(PpError *err,
-	 PpCode code,
-	 size_t offset,
-	 const char *setting,
-	 int64_t limit,
-	 const char *fmt,
+fill(PpError *err, PpCode code, size_t offset, const char *setting, int64_t limit, const char *fmt,
 	 va_list args)
 {
 	if (err == NULL)

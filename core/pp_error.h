@@ -36,12 +36,8 @@ typedef struct PpError
 extern PpCode pp_fail(PpError *err, PpCode code, size_t offset, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
 /* PP_ELIMIT with the setting that would let the input pass. */
-extern PpCode pp_fail_limit(PpError *err,
-							size_t offset,
-							const char *setting,
-							int64_t limit,
-							const char *fmt,
-							...) __attribute__((format(printf, 5, 6)));
+extern PpCode pp_fail_limit(PpError *err, size_t offset, const char *setting, int64_t limit,
+							const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 extern PpCode pp_fail_nomem(PpError *err);
 extern PpCode pp_fail_canceled(PpError *err);
 

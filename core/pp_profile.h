@@ -61,7 +61,7 @@ typedef struct PpLocation
 {
 	uint64_t id;
 	uint64_t address;
-	uint32_t mapping; /* index, or PP_NONE */
+	uint32_t mapping;		   /* index, or PP_NONE */
 	uint32_t line_off, nlines; /* innermost (inlined) line first */
 	uint32_t is_folded;
 } PpLocation;

@@ -31,9 +31,8 @@ static int max_label_value_length;
 
 /* Labels of samples that are different in nearly every one of them. */
 #define SAMPLE_LABEL_DENY                                                                          \
-	"cpu, cpu.logical_number, pid, process.pid, \"profile id\", \"span id\", \"thread id\", "        \
+	"cpu, cpu.logical_number, pid, process.pid, \"profile id\", \"span id\", \"thread id\", "      \
 	"thread.id, thread_id, tid, \"trace id\""
-
 
 /* Settings that carry the name of the PpLimits field they set, and its value. */
 typedef struct LimitSetting
@@ -110,8 +109,7 @@ define_limit(const char *name, const char *description)
 static void
 define_int(const char *name, const char *description, int *value, int preset, int most)
 {
-	DefineCustomIntVariable(
-		name, description, NULL, value, preset, 1, most, PGC_USERSET, 0, NULL, NULL, NULL);
+	DefineCustomIntVariable(name, description, NULL, value, preset, 1, most, PGC_USERSET, 0, NULL, NULL, NULL);
 }
 
 /* Units are in the flags, never in the names. */

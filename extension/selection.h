@@ -7,6 +7,8 @@
 #define SELECTION_H
 
 #include "postgres.h"
+#include "utils/array.h"
+#include "utils/jsonb.h"
 
 #include "core/pp_labels.h"
 #include "core/pp_samples.h"
