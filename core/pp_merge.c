@@ -53,8 +53,11 @@ pp_merge_new(const PpAlloc *alloc, PpMergeMode mode)
 	m->seed = pp_table_seed();
 	m->main_mapping = PP_NONE;
 	m->arena = pp_arena_new(alloc);
-	/* string 0 is the empty one, as in a profile */
-	if (m->arena == NULL || merge_bytes(m, empty) == PP_NONE)
+	/* string 0 is the empty one, as in a profile; pools are never null, even empty */
+	if (m->arena == NULL || merge_bytes(m, empty) == PP_NONE ||
+		!MERGE_RESERVE(m, m->lines, m->cap_lines, 1) ||
+		!MERGE_RESERVE(m, m->locrefs, m->cap_locrefs, 1) ||
+		!MERGE_RESERVE(m, m->labels, m->cap_labels, 1))
 	{
 		pp_merge_free(m);
 		return NULL;

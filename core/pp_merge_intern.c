@@ -316,19 +316,44 @@ merge_location(PpMerge *m, const PpProfile *p, uint32_t location)
 }
 
 /*
- * Put the stack and the labels of a sample behind what the pools hold.  False
- * without room.
+ * Labels of a sample, behind what the pool holds.  One whose text turns out to
+ * be empty cannot be carried and goes.  How many there are, or PP_NONE without
+ * room.
  */
+static uint32_t
+stage_labels(PpMerge *m, const PpProfile *p, const PpSample *in)
+{
+	PpLabel *labels;
+	uint32_t n = 0;
+
+	if (!MERGE_RESERVE(m, m->labels, m->cap_labels, (size_t) m->nlabels + in->nlabels))
+		return PP_NONE;
+	labels = m->labels + m->nlabels;
+	for (uint32_t i = 0; i < in->nlabels; i++)
+	{
+		const PpLabel *from = &p->labels[in->label_off + i];
+		PpLabel *to = &labels[n];
+
+		to->key = merge_string(m, p, from->key);
+		to->str = merge_string(m, p, from->str);
+		to->num_unit = from->str != 0 ? 0 : merge_string(m, p, from->num_unit);
+		to->num = from->str != 0 ? 0 : from->num;
+		if (to->key == PP_NONE || to->str == PP_NONE || to->num_unit == PP_NONE)
+			return PP_NONE;
+		n += to->str != 0 || to->num != 0 || to->num_unit != 0;
+	}
+	return n;
+}
+
+/* The same for the stack; false without room. */
 static bool
-stage_sample(PpMerge *m, const PpProfile *p, const PpSample *in)
+stage_stack(PpMerge *m, const PpProfile *p, const PpSample *in)
 {
 	const uint32_t *from = p->locrefs + in->loc_off;
 	const uint32_t *memo = m->location_memo.ids;
 	uint32_t *locs;
-	PpLabel *labels;
 
-	if (!MERGE_RESERVE(m, m->locrefs, m->cap_locrefs, (size_t) m->nlocrefs + in->nlocs) ||
-		!MERGE_RESERVE(m, m->labels, m->cap_labels, (size_t) m->nlabels + in->nlabels))
+	if (!MERGE_RESERVE(m, m->locrefs, m->cap_locrefs, (size_t) m->nlocrefs + in->nlocs))
 		return false;
 	locs = m->locrefs + m->nlocrefs;
 	for (uint32_t i = 0; i < in->nlocs; i++)
@@ -338,18 +363,6 @@ stage_sample(PpMerge *m, const PpProfile *p, const PpSample *in)
 		if (id == PP_NONE && (id = merge_location(m, p, from[i])) == PP_NONE)
 			return false;
 		locs[i] = id;
-	}
-	labels = m->labels + m->nlabels;
-	for (uint32_t i = 0; i < in->nlabels; i++)
-	{
-		const PpLabel *label = &p->labels[in->label_off + i];
-
-		labels[i].key = merge_string(m, p, label->key);
-		labels[i].str = merge_string(m, p, label->str);
-		labels[i].num_unit = merge_string(m, p, label->num_unit);
-		labels[i].num = label->num;
-		if (labels[i].key == PP_NONE || labels[i].str == PP_NONE || labels[i].num_unit == PP_NONE)
-			return false;
 	}
 	return true;
 }
@@ -447,13 +460,14 @@ reserve_values(PpMerge *m)
 PpCode
 merge_sample(PpMerge *m, const PpProfile *p, uint32_t sample, PpError *err)
 {
-	const PpSample *in = &p->samples[sample];
+	PpSample in = p->samples[sample];
 	const int64_t *values = p->values + (size_t) sample * m->ntypes;
 	uint32_t known = m->nsamples;
 	int64_t *sums;
 	uint32_t i;
 
-	if (!stage_sample(m, p, in) || (i = intern_sample(m, in)) == PP_NONE || !reserve_values(m))
+	if (!stage_stack(m, p, &in) || (in.nlabels = stage_labels(m, p, &in)) == PP_NONE ||
+		(i = intern_sample(m, &in)) == PP_NONE || !reserve_values(m))
 		return merge_no_room(m, err);
 	sums = m->values + (size_t) i * m->ntypes;
 	if (i == known)

@@ -297,6 +297,22 @@ loaded_at(uint64_t start, uint64_t size, const char *file, uint32_t flags)
 	return p;
 }
 
+/* A label that says nothing does not keep samples apart. */
+static void
+test_empty_labels(void **state)
+{
+	PpProfile *p = one_type("a", "b", 1), *sum;
+	int64_t value = 2;
+
+	build_label(p, "key", "x", 0, "");
+	p->strings[p->labels[0].str].len = 0;
+	build_sample(p, no_frames, &value);
+	sum = CANONICAL(p);
+	assert_int_equal(sum->nsamples, 1);
+	assert_int_equal(sum->samples[0].nlabels, 0);
+	assert_int_equal(sum->values[0], 3);
+}
+
 /* A program at another address is the same program. */
 static void
 test_mappings(void **state)
@@ -581,6 +597,7 @@ main(void)
 		TEST(test_finish_goes_on),
 		TEST(test_overflow),
 		TEST(test_header),
+		TEST(test_empty_labels),
 		TEST(test_mappings),
 		TEST(test_incompatible),
 		TEST(test_unify_units),
