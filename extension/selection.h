@@ -7,13 +7,13 @@
 #define SELECTION_H
 
 #include "postgres.h"
-#include "utils/array.h"
-#include "utils/jsonb.h"
 
 #include "core/pp_labels.h"
 #include "core/pp_samples.h"
 #include "core/pp_split.h"
 #include "datatype/timestamp.h"
+#include "utils/array.h"
+#include "utils/jsonb.h"
 #include "utils/uuid.h"
 
 /*
