@@ -22,11 +22,13 @@
  *   functions  dz id if flagged; dz name, z system_name - name, dz filename;
  *              z start line if flagged
  *   locations  dz id if flagged; u lines << 2 | folded << 1 | other mapping;
- *              u mapping + 1 (0: none) if it is not that of the location before;
+ *              u mapping + 1 (0: none) if it is not that of the location before
+ *              (before the first: none);
  *              dz address; per line: dz function (of the line before, whatever
  *              its location), z line - start line of the function,
  *              z column if flagged
- *   samples    u locations << 2 | labels (0 none, 1 as before, 2 own);
+ *   samples    u locations << 2 | labels (0 none, 1 as the sample before, which has
+ *              at most 16; 2 own);
  *              u how many locations at the root end are those of the sample
  *              before (at most 255); the others, leaf first, each as dz to the
  *              location written before; own labels: u count, then u key << 1 | 1
