@@ -33,7 +33,8 @@
 #include "guc.h"
 #include "scraper/jobs.h"
 
-#define FLUSH_AFTER		  (SCHEDULE_SECOND / 4) /* profiles are stored together */
+#define FLUSH_AFTER		  (SCHEDULE_SECOND / 4)	 /* profiles are stored together */
+#define RELOAD_AT_MOST	  (SCHEDULE_SECOND / 10) /* between looks at the configuration */
 #define FLUSH_COUNT		  64
 #define FLUSH_BYTES		  ((size_t) 16 << 20)
 #define MAINTAIN_EVERY	  (600 * SCHEDULE_SECOND)
@@ -50,6 +51,7 @@ typedef struct Worker
 	MemoryContext cycle; /* reset every round */
 	JobLimits limits;
 	int64 next_reload; /* all us, monotonic */
+	int64 last_reload;
 	int64 next_maintain;
 	int64 flush_at; /* 0: nothing waits to be stored */
 	GenerationMark mark;
@@ -294,8 +296,15 @@ run_round(void)
 {
 	WaitEvent events[3];
 	int64 now;
+	int n;
 
-	(void) WaitEventSetWait(worker.wait, time_to_wait(), events, lengthof(events), PG_WAIT_EXTENSION);
+	n = WaitEventSetWait(worker.wait, time_to_wait(), events, lengthof(events), PG_WAIT_EXTENSION);
+	for (int i = 0; i < n; i++)
+	{
+		/* perhaps somebody changed the configuration */
+		if (events[i].events & WL_LATCH_SET)
+			worker.next_reload = Min(worker.next_reload, worker.last_reload + RELOAD_AT_MOST);
+	}
 	ResetLatch(MyLatch);
 	CHECK_FOR_INTERRUPTS();
 	if (ConfigReloadPending)
@@ -309,6 +318,7 @@ run_round(void)
 	now = monotonic_us();
 	if (worker.next_reload <= now)
 	{
+		worker.last_reload = now;
 		worker.next_reload = now + (int64) pprof_scrape_reload * 1000;
 		reload();
 	}

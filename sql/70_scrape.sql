@@ -98,7 +98,8 @@ COMMENT ON COLUMN pprof.scrape_jobs.last_body_bytes IS 'bytes of the last answer
 COMMENT ON COLUMN pprof.scrape_jobs.last_http_status IS 'HTTP status of the last answer; 0 if there was none';
 COMMENT ON COLUMN pprof.scrape_jobs.consecutive_failures IS 'failures since the last good scrape';
 
--- The worker compares one number instead of reading everything again.
+-- The worker compares one number instead of reading everything again.  It is
+-- woken when a change is committed, and looks now and then by itself.
 CREATE TABLE pprof.scrape_generation
 (
     singleton   boolean NOT NULL DEFAULT true PRIMARY KEY CHECK (singleton),
@@ -110,15 +111,10 @@ COMMENT ON COLUMN pprof.scrape_generation.singleton IS 'there is one row';
 COMMENT ON COLUMN pprof.scrape_generation.generation IS 'one more with every statement that changed something';
 
 CREATE FUNCTION pprof.scrape_changed() RETURNS trigger
-LANGUAGE plpgsql
+AS 'MODULE_PATHNAME', 'pprof_scrape_changed'
+LANGUAGE C
 SECURITY DEFINER
-SET search_path = pg_catalog, pg_temp
-AS $$
-BEGIN
-    UPDATE pprof.scrape_generation SET generation = generation + 1;
-    RETURN NULL;
-END
-$$;
+SET search_path = pg_catalog, pg_temp;
 REVOKE ALL ON FUNCTION pprof.scrape_changed() FROM PUBLIC;
 COMMENT ON FUNCTION pprof.scrape_changed() IS 'trigger: tells the scraper that its configuration changed';
 

@@ -25,7 +25,7 @@ for my $endpoint (keys %file)
 	$dead->hang("/debug/pprof/$endpoint");
 }
 
-my $node = pgpprof_node('main', conf => "pprof.scrape_reload = '200ms'\npprof.scrape_max_body = '1MB'\n");
+my $node = pgpprof_node('main', conf => "pprof.scrape_reload = '30s'\npprof.scrape_max_body = '1MB'\n");
 
 sub sql { my ($sql) = @_; return $node->safe_psql('postgres', $sql) }
 sub becomes { my ($sql, $what) = @_; return ok($node->poll_query_until('postgres', $sql), $what) }
