@@ -60,7 +60,7 @@ load_state()
 
 save_state()
 {
-	printf 'bridge_port=%s\nexample_port=%s\n' "$bridge_port" "$example_port" >"$STATE/state"
+	printf 'server_dir=%q\nbridge_port=%s\nexample_port=%s\n' "$home" "$bridge_port" "$example_port" >"$STATE/state"
 }
 
 port_in_use()
@@ -306,6 +306,7 @@ stop()
 	load_state
 	if ! server_running && ! example_running; then
 		say 'not running'
+		return 0
 	fi
 	stop_all
 	say 'stopped'
