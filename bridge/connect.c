@@ -130,7 +130,7 @@ decode(Request *request, RpcCodec codec, ProtobufCMessage **message)
 	if (code == PP_OK)
 		return true;
 	if (code == PP_ENOMEM)
-		return answer_error(request, RPC_UNAVAILABLE, "out of memory");
+		return answer_no_memory(request);
 	return answer_error(request,
 						code == PP_ELIMIT ? RPC_RESOURCE_EXHAUSTED : RPC_INVALID_ARGUMENT,
 						"unmarshal message: %s",

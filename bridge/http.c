@@ -40,8 +40,10 @@ struct Http
 {
 	struct MHD_Daemon *daemon;
 	const Config *config;
-	_Atomic int inflight;
-	_Atomic bool stopping;
+	_Atomic int inflight;  /* requests between their first line and their end */
+	_Atomic int suspended; /* of these, the ones that workers have */
+	_Atomic bool stopping; /* connections are closed after their next answer */
+	_Atomic bool refusing; /* nothing is handed to workers any more */
 };
 
 typedef enum Phase
@@ -273,13 +275,18 @@ dispatch(Request *request)
 		route_answer(request, NULL);
 		return send_answer(request);
 	}
-	if (!exchange->refused && !worker_reserve())
+	/* counted before looking, so that http_stop() sees either the count or a refusal */
+	atomic_fetch_add(&exchange->http->suspended, 1);
+	if (!exchange->refused && (atomic_load(&exchange->http->refusing) || !worker_reserve()))
 	{
 		answer_error(request, RPC_UNAVAILABLE, "too many requests are waiting");
 		exchange->refused = true;
 	}
 	if (exchange->refused)
+	{
+		atomic_fetch_sub(&exchange->http->suspended, 1);
 		return send_answer(request);
+	}
 	/* from here on the request is the worker's, so suspend first */
 	exchange->phase = PHASE_WAIT;
 	MHD_suspend_connection(exchange->connection);
@@ -319,6 +326,7 @@ on_request(void *cls, struct MHD_Connection *connection, const char *url, const 
 			}
 			return dispatch(request);
 		case PHASE_READY:
+			atomic_fetch_sub(&exchange->http->suspended, 1);
 			return send_answer(request);
 		default:
 			return MHD_YES; /* a wake-up without meaning while suspended */
@@ -447,9 +455,19 @@ http_connections(const Http *http)
 	return info == NULL ? 0 : (int) info->num_connections;
 }
 
-void
+bool
 http_stop(Http *http)
 {
+	int64_t until = now_monotonic_us() + 1000000;
+
+	atomic_store(&http->refusing, true);
+	while (atomic_load(&http->suspended) > 0)
+	{
+		if (now_monotonic_us() >= until)
+			return false;
+		usleep(1000);
+	}
 	MHD_stop_daemon(http->daemon);
 	free(http);
+	return true;
 }

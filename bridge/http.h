@@ -19,7 +19,10 @@ extern void http_answered(Request *request);
 extern void http_stop_listening(Http *http);
 extern int http_inflight(const Http *http); /* requests begun and not yet answered */
 extern int http_connections(const Http *http);
-/* Only when nothing is in flight. */
-extern void http_stop(Http *http);
+/*
+ * Close all connections.  False, with nothing done, while workers have requests:
+ * the library cannot stop then.
+ */
+extern bool http_stop(Http *http);
 
 #endif

@@ -50,19 +50,14 @@ wait_for_stop(const sigset_t *signals)
 	return signal;
 }
 
-/* True when nothing is in flight any more. */
-static bool
+/* Let what is in flight finish; a client that stalls does not keep us. */
+static void
 drain(const Config *config)
 {
 	int64_t until = now_monotonic_us() + config->stop_timeout * 1000000;
 
-	while (http_inflight(http) > 0)
-	{
-		if (now_monotonic_us() >= until)
-			return false;
+	while (http_inflight(http) > 0 && now_monotonic_us() < until)
 		usleep(10000);
-	}
-	return true;
 }
 
 int
@@ -107,12 +102,12 @@ main(int argc, char **argv)
 	signal = wait_for_stop(&signals);
 	log_info("stopping on signal %d", signal);
 	http_stop_listening(http);
-	if (!drain(&config))
+	drain(&config);
+	if (!http_stop(http))
 	{
 		log_error("%d requests did not finish in time", http_inflight(http));
 		_exit(EXIT_FAILURE);
 	}
-	http_stop(http);
 	workers_stop();
 	log_info("stopped");
 	return EXIT_SUCCESS;

@@ -38,12 +38,6 @@ new_messages(Request *request, const ProtobufCMessageDescriptor *type, size_t n)
 	return list;
 }
 
-static bool
-no_memory(Request *request)
-{
-	return answer_error(request, RPC_UNAVAILABLE, "out of memory");
-}
-
 static char *
 copy_column(Request *request, const PGresult *rows, int row)
 {
@@ -116,7 +110,7 @@ profile_types_rpc(Request *request, Db *db, const ProtobufCMessage *in, Protobuf
 	PGresult *rows;
 
 	if (answer == NULL)
-		return no_memory(request);
+		return answer_no_memory(request);
 	if (start == 0 && end == 0)
 	{
 		end = now_wall_ns() / 1000000;
@@ -139,7 +133,7 @@ profile_types_rpc(Request *request, Db *db, const ProtobufCMessage *in, Protobuf
 	}
 	PQclear(rows);
 	*out = &answer->base;
-	return answer->profile_types != NULL || no_memory(request);
+	return answer->profile_types != NULL || answer_no_memory(request);
 }
 
 /*
@@ -157,9 +151,9 @@ collect_names(Request *request, const PGresult *rows, bool legacy_only, char ***
 			!legacy_label_name(PQgetvalue(rows, row, 0), (size_t) PQgetlength(rows, row, 0)))
 			continue;
 		if (((*names)[(*n)++] = copy_column(request, rows, row)) == NULL)
-			return no_memory(request);
+			return answer_no_memory(request);
 	}
-	return *names != NULL || no_memory(request);
+	return *names != NULL || answer_no_memory(request);
 }
 
 bool
@@ -173,7 +167,7 @@ label_names_rpc(Request *request, Db *db, const ProtobufCMessage *in, ProtobufCM
 	bool ok;
 
 	if (answer == NULL)
-		return no_memory(request);
+		return answer_no_memory(request);
 	if (!select_check_range(request, ask->start, ask->end) ||
 		!check_matchers(request, ask->matchers, ask->n_matchers))
 		return false;
@@ -199,7 +193,7 @@ label_values_rpc(Request *request, Db *db, const ProtobufCMessage *in, ProtobufC
 	bool ok;
 
 	if (answer == NULL)
-		return no_memory(request);
+		return answer_no_memory(request);
 	if (ask->name[0] == '\0')
 		return answer_error(request, RPC_INVALID_ARGUMENT, "name is required");
 	if (!select_check_range(request, ask->start, ask->end) ||
@@ -222,7 +216,7 @@ fill_pairs(Request *request, const PpLabelSet *set, Types__V1__LabelPair ***pair
 {
 	*pairs = new_messages(request, &types__v1__label_pair__descriptor, set->n);
 	if (*pairs == NULL)
-		return no_memory(request);
+		return answer_no_memory(request);
 	*n = set->n;
 	for (uint32_t i = 0; i < set->n; i++)
 	{
@@ -263,7 +257,7 @@ collect_sets(Request *request, const PGresult *rows, size_t *n)
 
 	if (sets == NULL)
 	{
-		no_memory(request);
+		answer_no_memory(request);
 		return NULL;
 	}
 	for (int row = 0; row < PQntuples(rows); row++)
@@ -301,7 +295,7 @@ series_rpc(Request *request, Db *db, const ProtobufCMessage *in, ProtobufCMessag
 	size_t n = 0;
 
 	if (answer == NULL)
-		return no_memory(request);
+		return answer_no_memory(request);
 	if (!select_check_range(request, ask->start, ask->end) ||
 		!check_matchers(request, ask->matchers, ask->n_matchers))
 		return false;
@@ -317,7 +311,7 @@ series_rpc(Request *request, Db *db, const ProtobufCMessage *in, ProtobufCMessag
 		return false;
 	answer->labels_set = new_messages(request, &types__v1__labels__descriptor, n);
 	if (answer->labels_set == NULL)
-		return no_memory(request);
+		return answer_no_memory(request);
 	answer->n_labels_set = n;
 	for (size_t i = 0; i < n; i++)
 	{
@@ -341,20 +335,17 @@ fill_flamegraph(Request *request, const FlameRows *rows, Querier__V1__FlameGraph
 	PpFlamebearer flame;
 
 	if (graph == NULL || pp_flamebearer(rows->rows, rows->n, request->arena, &flame, NULL) != PP_OK)
-		return no_memory(request);
+		return answer_no_memory(request);
 	graph->names = pp_arena_array(request->arena, flame.nnames + 1, sizeof(char *));
 	graph->levels = new_messages(request, &querier__v1__level__descriptor, flame.nlevels);
 	if (graph->names == NULL || graph->levels == NULL)
-		return no_memory(request);
+		return answer_no_memory(request);
 	for (; graph->n_names < flame.nnames; graph->n_names++)
 	{
-		PpBytes name = flame.names[graph->n_names];
-		char *text = pp_arena_zalloc(request->arena, (size_t) name.len + 1);
+		char *text = request_text(request, flame.names[graph->n_names]);
 
 		if (text == NULL)
-			return no_memory(request);
-		if (name.len > 0)
-			memcpy(text, name.data, name.len);
+			return answer_no_memory(request);
 		graph->names[graph->n_names] = text;
 	}
 	for (; graph->n_levels < flame.nlevels; graph->n_levels++)
@@ -391,7 +382,7 @@ fill_tree(Request *request, const FlameRows *rows, ProtobufCBinaryData *tree)
 	Buf out = {0};
 
 	if (next == NULL || last == NULL || stack == NULL)
-		return no_memory(request);
+		return answer_no_memory(request);
 	if (rows->n < 2)
 		return true;
 	for (uint32_t i = 0; i < rows->n; i++)
@@ -423,7 +414,7 @@ fill_tree(Request *request, const FlameRows *rows, ProtobufCBinaryData *tree)
 	tree->len = out.len;
 	tree->data = out.failed ? NULL : (uint8_t *) pp_arena_copy(request->arena, out.data, out.len);
 	buf_free(&out);
-	return tree->data != NULL || no_memory(request);
+	return tree->data != NULL || answer_no_memory(request);
 }
 
 /* What is asked but not there: better said than ignored. */
@@ -475,7 +466,7 @@ stacktraces_rpc(Request *request, Db *db, const ProtobufCMessage *in, ProtobufCM
 	PpBytes *call_site = call_site_of(request, ask->stack_trace_selector, &ncall_site);
 
 	if (answer == NULL || call_site == NULL)
-		return no_memory(request);
+		return answer_no_memory(request);
 	if (!check_supported(request, ask) || !select_check_range(request, ask->start, ask->end) ||
 		!select_check_nodes(request, ask->max_nodes, &max_nodes) ||
 		!select_check_type(request, ask->profile_typeid, &selection.type) ||
@@ -497,7 +488,7 @@ fill_series(Request *request, const PointSeries *from, Types__V1__Series *to)
 {
 	to->points = new_messages(request, &types__v1__point__descriptor, from->n);
 	if (to->points == NULL)
-		return no_memory(request);
+		return answer_no_memory(request);
 	for (; to->n_points < from->n; to->n_points++)
 	{
 		to->points[to->n_points]->timestamp = from->points[to->n_points].ms;
@@ -518,7 +509,7 @@ select_series_rpc(Request *request, Db *db, const ProtobufCMessage *in, Protobuf
 				   TYPES__V1__TIME_SERIES_AGGREGATION_TYPE__TIME_SERIES_AGGREGATION_TYPE_AVERAGE;
 
 	if (answer == NULL)
-		return no_memory(request);
+		return answer_no_memory(request);
 	if (!select_check_range(request, ask->start, ask->end) ||
 		!select_check_type(request, ask->profile_typeid, &selection.type))
 		return false;
@@ -541,7 +532,7 @@ select_series_rpc(Request *request, Db *db, const ProtobufCMessage *in, Protobuf
 		selected.n = (uint32_t) ask->limit;
 	answer->series = new_messages(request, &types__v1__series__descriptor, selected.n);
 	if (answer->series == NULL)
-		return no_memory(request);
+		return answer_no_memory(request);
 	for (; answer->n_series < selected.n; answer->n_series++)
 	{
 		if (!fill_series(request, &selected.series[answer->n_series], answer->series[answer->n_series]))

@@ -25,12 +25,6 @@ typedef struct Render
 	SelectedSeries series;
 } Render;
 
-static bool
-no_memory(Request *request)
-{
-	return answer_error(request, RPC_UNAVAILABLE, "out of memory");
-}
-
 /* Take the matcher that names the profile type out of the selector. */
 static bool
 split_query(Render *render, PpSelector *selector, PpBytes *type)
@@ -56,16 +50,6 @@ split_query(Render *render, PpSelector *selector, PpBytes *type)
 								 "\"query\" must contain a profile-type selection");
 }
 
-static char *
-terminated(Request *request, PpBytes bytes)
-{
-	char *text = pp_arena_zalloc(request->arena, (size_t) bytes.len + 1);
-
-	if (text != NULL && bytes.len > 0)
-		memcpy(text, bytes.data, bytes.len);
-	return text;
-}
-
 static bool
 read_query(Render *render)
 {
@@ -87,12 +71,12 @@ read_query(Render *render)
 							err.message);
 	if (!split_query(render, &selector, &type))
 		return false;
-	type_text = terminated(request, type);
+	type_text = request_text(request, type);
 	if (type_text == NULL || pp_selector_text(&selector, request->arena, &rest, NULL) != PP_OK)
-		return no_memory(request);
-	render->selection.selector = terminated(request, rest);
+		return answer_no_memory(request);
+	render->selection.selector = request_text(request, rest);
 	if (render->selection.selector == NULL)
-		return no_memory(request);
+		return answer_no_memory(request);
 	return select_check_type(request, type_text, &render->selection.type);
 }
 
@@ -131,7 +115,7 @@ read_params(Render *render)
 	render->average = aggregation != NULL && strcmp(aggregation, "avg") == 0;
 	render->group_by = pp_arena_array(request->arena, render->query.n + 1, sizeof(char *));
 	if (render->group_by == NULL)
-		return no_memory(request);
+		return answer_no_memory(request);
 	for (uint32_t i = 0; i < render->query.n; i++)
 	{
 		if (strcmp(render->query.params[i].name, "groupBy") == 0 &&
@@ -156,7 +140,7 @@ write_flamebearer(Render *render, Buf *out)
 
 	if (pp_flamebearer(render->rows.rows, render->rows.n, render->request->arena, &flame, NULL) !=
 		PP_OK)
-		return no_memory(render->request);
+		return answer_no_memory(render->request);
 	buf_str(out, "{\"version\":1,\"flamebearer\":{\"names\":[");
 	for (uint32_t i = 0; i < flame.nnames; i++)
 	{
@@ -265,7 +249,7 @@ write_groups(const Render *render, Buf *out)
 	bool first = true;
 
 	if (groups == NULL)
-		return no_memory(render->request);
+		return answer_no_memory(render->request);
 	for (uint32_t i = 0; i < render->series.n; i++)
 		groups[i] = (Group){group_key(render, &render->series.series[i]), &render->series.series[i]};
 	qsort(groups, render->series.n, sizeof(Group), group_cmp);
@@ -309,7 +293,7 @@ render_handler(Request *request, Db *db)
 	Render render = {.request = request};
 
 	if (!url_query(request->query, request->arena, &render.query))
-		return no_memory(request);
+		return answer_no_memory(request);
 	if (!read_query(&render) || !read_params(&render) ||
 		!select_flame(request, db, &render.selection, render.max_nodes, NULL, 0, &render.rows) ||
 		!select_series(request,

@@ -181,6 +181,22 @@ answer_error_status(Request *request, int status, RpcCode code, const char *fmt,
 	return false;
 }
 
+bool
+answer_no_memory(Request *request)
+{
+	return answer_error(request, RPC_UNAVAILABLE, "out of memory");
+}
+
+char *
+request_text(Request *request, PpBytes bytes)
+{
+	char *text = pp_arena_zalloc(request->arena, (size_t) bytes.len + 1);
+
+	if (text != NULL && bytes.len > 0)
+		memcpy(text, bytes.data, bytes.len);
+	return text;
+}
+
 /* Exactly the token "gzip" in the list, as the reference server reads it. */
 static bool
 accepts_gzip(const char *list)

@@ -12,6 +12,7 @@
 #include "bridge/config.h"
 #include "core/pp_alloc.h"
 #include "core/pp_error.h"
+#include "core/pp_profile.h"
 
 /* The codes of the Connect protocol; each has a name and an HTTP status. */
 typedef enum RpcCode
@@ -100,6 +101,9 @@ extern bool answer_error(Request *request, RpcCode code, const char *fmt, ...)
 /* The same with a status of its own, a newline and nosniff, as the legacy endpoints send it. */
 extern bool answer_error_status(Request *request, int status, RpcCode code, const char *fmt, ...)
 	__attribute__((format(printf, 4, 5)));
+extern bool answer_no_memory(Request *request); /* as answer_error() */
+/* A terminated copy in the arena; NULL without memory. */
+extern char *request_text(Request *request, PpBytes bytes);
 /* What a failure of the core means to a sender: input is its fault, memory is ours. */
 extern RpcCode rpc_code_of_core(PpCode code);
 

@@ -103,7 +103,7 @@ tenant_check(Request *request)
 		return answer_error(request, RPC_INVALID_ARGUMENT, "tenant ID is '.' or '..'");
 	request->tenant = pp_arena_copy(request->arena, header, len + 1);
 	if (request->tenant == NULL)
-		return answer_error(request, RPC_UNAVAILABLE, "out of memory");
+		return answer_no_memory(request);
 	request->tenant[len] = '\0';
 	return true;
 }
@@ -159,6 +159,6 @@ route_answer(Request *request, Db *db)
 	if (request->answer.failed)
 	{
 		buf_free(&request->answer);
-		answer_error(request, RPC_UNAVAILABLE, "out of memory");
+		answer_no_memory(request);
 	}
 }

@@ -39,17 +39,6 @@ select_check_nodes(Request *request, int64_t asked, int64_t *max_nodes)
 	return true;
 }
 
-/* A terminated copy in the arena; NULL without memory. */
-static char *
-terminated(Request *request, PpBytes bytes)
-{
-	char *text = pp_arena_zalloc(request->arena, (size_t) bytes.len + 1);
-
-	if (text != NULL && bytes.len > 0)
-		memcpy(text, bytes.data, bytes.len);
-	return text;
-}
-
 bool
 select_check_type(Request *request, const char *text, const char **type)
 {
@@ -60,9 +49,9 @@ select_check_type(Request *request, const char *text, const char **type)
 	if (pp_type_id_parse(pp_bytes_cstr(text), &id, NULL) == PP_OK)
 	{
 		if (pp_type_id_text(&id, request->arena, &canonical, NULL) == PP_OK &&
-			(*type = terminated(request, canonical)) != NULL)
+			(*type = request_text(request, canonical)) != NULL)
 			return true;
-		return answer_error(request, RPC_UNAVAILABLE, "out of memory");
+		return answer_no_memory(request);
 	}
 	for (const char *c = text; *c != '\0'; c++)
 		parts += *c == ':';
@@ -182,7 +171,7 @@ restrict_rows(Request *request, const PpBytes *call_site, size_t ncall_site, int
 	/* labels live as long as the tree, which ends here */
 	for (size_t i = 0; code == PP_OK && i < rows->n; i++)
 	{
-		rows->rows[i].label.data = terminated(request, rows->rows[i].label);
+		rows->rows[i].label.data = request_text(request, rows->rows[i].label);
 		if (rows->rows[i].label.data == NULL)
 			code = PP_ENOMEM;
 	}
@@ -211,7 +200,7 @@ select_flame(Request *request, Db *db, const Selection *selection, int64_t max_n
 	PQclear(result);
 	if (ok && ncall_site > 0)
 		ok = restrict_rows(request, call_site, ncall_site, max_nodes, out);
-	return ok || answer_error(request, RPC_UNAVAILABLE, "out of memory");
+	return ok || answer_no_memory(request);
 }
 
 /*
@@ -274,7 +263,7 @@ static bool
 copy_bytes(Request *request, const char *text, size_t len, PpBytes *bytes)
 {
 	bytes->len = (uint32_t) len;
-	bytes->data = terminated(request, (PpBytes){text, (uint32_t) len});
+	bytes->data = request_text(request, (PpBytes){text, (uint32_t) len});
 	return bytes->data != NULL;
 }
 
@@ -338,7 +327,7 @@ group_labels(Request *request, const PGresult *rows, int row, char *const *group
 	out->n = 0;
 	out->pairs = pp_arena_array(request->arena, ngroup_by + 1, sizeof(PpLabelPair));
 	if (out->pairs == NULL)
-		return answer_error(request, RPC_UNAVAILABLE, "out of memory");
+		return answer_no_memory(request);
 	for (size_t g = 0; g < ngroup_by; g++)
 	{
 		PpBytes name = pp_bytes_cstr(group_by[g]);
@@ -376,7 +365,7 @@ collect_series(Request *request, const PGresult *rows, char *const *group_by, si
 	out->n = 0;
 	out->series = pp_arena_array(request->arena, (size_t) count + 1, sizeof(PointSeries));
 	if (points == NULL || out->series == NULL)
-		return answer_error(request, RPC_UNAVAILABLE, "out of memory");
+		return answer_no_memory(request);
 	for (int row = 0; row < n; row++)
 	{
 		if (row == 0 || !same_labels(rows, row - 1, row))

@@ -94,7 +94,7 @@ worker_main(void *arg)
 		if (db == NULL)
 			db = db_new(pool.config);
 		if (db == NULL)
-			answer_error(request, RPC_UNAVAILABLE, "out of memory");
+			answer_no_memory(request);
 		else
 			route_answer(request, db);
 		http_answered(request);

@@ -5,6 +5,7 @@ use warnings FATAL => 'all';
 use FindBin;
 use lib "$FindBin::RealBin/lib";
 use IO::Compress::Gzip qw(gzip $GzipError);
+use IO::Socket::INET;
 use JSON::PP ();
 use MIME::Base64;
 use PgpprofBridge;
@@ -699,6 +700,22 @@ subtest 'the database goes and comes back' => sub {
 	}
 	is($good, 8, 'pushes are stored again');
 	is(stored('later'), 1, 'once');
+};
+
+subtest 'clients that stall' => sub {
+	my $other = PgpprofBridge->start($node, '--stop-timeout' => 1, '--workers' => 1);
+	my ($address) = $other->{url} =~ m{//(.*)};
+	my $socket = IO::Socket::INET->new(PeerAddr => $address) or die "could not connect: $!";
+	print $socket "POST /ingest?name=a&format=pprof HTTP/1.1\r\nHost: x\r\nContent-Length: 10\r\n\r\nhalf";
+	$socket->flush;
+	my $begun = 0;
+	for (1 .. 100)
+	{
+		last if $begun = $other->request('/metrics')->{body} =~ /^pprof_bridge_inflight_requests 2$/m;
+		select(undef, undef, undef, 0.05);
+	}
+	ok($begun, 'a request that does not end');
+	is($other->stop, 0, 'does not keep the daemon');
 };
 
 subtest 'a graceful stop' => sub {

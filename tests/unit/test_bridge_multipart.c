@@ -140,8 +140,8 @@ empty_form(void **state)
 static void
 limits(void **state)
 {
-	size_t size = 100 * (MULTIPART_MAX_PARTS + 1) + 2 * MULTIPART_MAX_HEADERS, len = 0;
-	char *body = malloc(size);
+	static char body[100 * (MULTIPART_MAX_PARTS + 1) + 2 * MULTIPART_MAX_HEADERS];
+	size_t len = 0;
 	Multipart form;
 
 	for (int i = 0; i <= MULTIPART_MAX_PARTS; i++)
@@ -154,7 +154,6 @@ limits(void **state)
 	len += MULTIPART_MAX_HEADERS;
 	len += (size_t) sprintf(body + len, "\r\n\r\nx\r\n--XX--");
 	assert_int_equal(parse("XX", body, len, &form), PP_EMALFORMED);
-	free(body);
 }
 
 static void
