@@ -125,21 +125,27 @@ bridge_program(void)
 static bool
 read_settings(void)
 {
-	char *args[NARGS] = {bridge_program(),
-						 pstrdup("--listen"),
-						 pstrdup(pprof_bridge_listen),
-						 pstrdup("--dbname"),
-						 bridge_conninfo(),
-						 NULL};
+	MemoryContext scratch =
+		AllocSetContextCreate(TopMemoryContext, "pprof bridge settings", ALLOCSET_SMALL_SIZES);
+	MemoryContext old = MemoryContextSwitchTo(scratch);
+	const char *args[NARGS - 1] = {bridge_program(),
+								   "--listen",
+								   pprof_bridge_listen,
+								   "--dbname",
+								   bridge_conninfo()};
 	bool changed = false;
 
 	for (int i = 0; i < NARGS - 1; i++)
 	{
-		changed |= bridge.args[i] == NULL || strcmp(bridge.args[i], args[i]) != 0;
+		if (bridge.args[i] != NULL && strcmp(bridge.args[i], args[i]) == 0)
+			continue;
 		if (bridge.args[i] != NULL)
 			pfree(bridge.args[i]);
-		bridge.args[i] = args[i];
+		bridge.args[i] = MemoryContextStrdup(TopMemoryContext, args[i]);
+		changed = true;
 	}
+	MemoryContextSwitchTo(old);
+	MemoryContextDelete(scratch);
 	return changed;
 }
 

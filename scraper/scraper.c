@@ -34,7 +34,8 @@
 #include "scraper/jobs.h"
 
 #define FLUSH_AFTER		  (SCHEDULE_SECOND / 4)	 /* profiles are stored together */
-#define RELOAD_AT_MOST	  (SCHEDULE_SECOND / 10) /* between looks at the configuration */
+#define RELOAD_AT_MOST	  (SCHEDULE_SECOND / 10) /* between looks at the configuration, */
+#define RELOAD_SHARE	  10					 /* which take at most a tenth of the time */
 #define FLUSH_COUNT		  64
 #define FLUSH_BYTES		  ((size_t) 16 << 20)
 #define MAINTAIN_EVERY	  (600 * SCHEDULE_SECOND)
@@ -51,7 +52,7 @@ typedef struct Worker
 	MemoryContext cycle; /* reset every round */
 	JobLimits limits;
 	int64 next_reload; /* all us, monotonic */
-	int64 last_reload;
+	int64 no_reload_before;
 	int64 next_maintain;
 	int64 flush_at; /* 0: nothing waits to be stored */
 	GenerationMark mark;
@@ -206,16 +207,20 @@ stop_scraping(void)
 static void
 reload(void)
 {
+	static char told[512];
 	Reload reload = {0};
 	char error[512];
 
 	if (!store_run("reading the scrape configuration", reload_work, &reload, error, sizeof(error)))
 	{
 		pp_arena_free(reload.generation.arena);
-		ereport(LOG, errmsg("could not read the scrape configuration: %s", error));
+		if (strcmp(error, told) != 0)
+			ereport(LOG, errmsg("could not read the scrape configuration: %s", error));
+		strlcpy(told, error, sizeof(told));
 		worker.next_reload = monotonic_us() + PAUSE_AFTER_ERROR;
 		return;
 	}
+	told[0] = '\0';
 	if (reload.leave)
 		proc_exit(1); /* the launcher starts another when it is free again */
 	switch (reload.state)
@@ -303,7 +308,7 @@ run_round(void)
 	{
 		/* perhaps somebody changed the configuration */
 		if (events[i].events & WL_LATCH_SET)
-			worker.next_reload = Min(worker.next_reload, worker.last_reload + RELOAD_AT_MOST);
+			worker.next_reload = Min(worker.next_reload, worker.no_reload_before);
 	}
 	ResetLatch(MyLatch);
 	CHECK_FOR_INTERRUPTS();
@@ -318,9 +323,10 @@ run_round(void)
 	now = monotonic_us();
 	if (worker.next_reload <= now)
 	{
-		worker.last_reload = now;
 		worker.next_reload = now + (int64) pprof_scrape_reload * 1000;
 		reload();
+		worker.no_reload_before =
+			monotonic_us() + Max(RELOAD_AT_MOST, RELOAD_SHARE * (monotonic_us() - now));
 	}
 	if (worker.next_maintain <= now && OidIsValid(worker.mark.relid))
 	{
