@@ -18,6 +18,10 @@ typedef struct Intern
 	PpError *err;
 	uint64_t *string_hash, *function_hash, *mapping_hash, *location_hash;
 	uint32_t *string_id, *function_id, *mapping_id, *location_id; /* + 1 */
+	PpArena *arena;
+	const PpSample *last; /* whose path is known, or NULL */
+	uint32_t *path;		  /* its nodes, from the root */
+	uint32_t path_cap;
 } Intern;
 
 /* --- hashes of what the dictionary holds --- */
@@ -449,20 +453,21 @@ place_lines(Intern *in, const PpLocation *from)
 	return code;
 }
 
+/*
+ * Is the stored location the one with this content hash?  The hash covers all of
+ * it, and is what stacks are recognised by; the rest is a check at hand.
+ */
 static bool
-same_location(const PpDict *dict, const DictLocation *a, const DictLocation *b)
+is_location(const PpDict *dict, uint32_t id, uint64_t hash, const Intern *in,
+			const PpLocation *from)
 {
-	if (a->address != b->address || a->mapping != b->mapping || a->nlines != b->nlines ||
-		a->is_folded != b->is_folded)
-		return false;
-	for (uint32_t i = 0; i < a->nlines; i++)
-	{
-		const PpLine *x = &dict->lines[a->line_off + i], *y = &dict->lines[b->line_off + i];
+	const DictLocation *l = &dict->locations[id];
 
-		if (x->function != y->function || x->line != y->line || x->column != y->column)
-			return false;
-	}
-	return true;
+	return dict->location_hash[id] == hash && l->nlines == from->nlines &&
+		   l->is_folded == (from->is_folded != 0) &&
+		   l->address == stored_address(in->profile, from) &&
+		   (l->nlines == 0 ||
+			dict->lines[l->line_off].line == in->profile->lines[from->line_off].line);
 }
 
 static PpCode
@@ -480,22 +485,25 @@ intern_location(Intern *in, uint32_t index, uint32_t *id)
 		*id = in->location_id[index] - 1;
 		return PP_OK;
 	}
-	l = (DictLocation){.address = stored_address(in->profile, from),
-					   .mapping = PP_NONE,
-					   .line_off = dict->nlines,
-					   .nlines = from->nlines,
-					   .is_folded = from->is_folded != 0};
-	if ((from->mapping != PP_NONE && (code = intern_mapping(in, from->mapping, &l.mapping)) != PP_OK) ||
-		(code = place_lines(in, from)) != PP_OK ||
-		(code = dict_table_reserve(dict, table, 1, hash_location, in->err)) != PP_OK)
+	if ((code = dict_table_reserve(dict, table, 1, hash_location, in->err)) != PP_OK)
 		return code;
-	for (uint32_t slot = hash & table->mask; table->slots[slot] != 0; slot = (slot + 1) & table->mask)
-		if (same_location(dict, &dict->locations[table->slots[slot] - 1], &l))
+	for (uint32_t slot = hash & table->mask; table->slots[slot] != 0;
+		 slot = (slot + 1) & table->mask)
+		if (is_location(dict, table->slots[slot] - 1, hash, in, from))
 		{
 			*id = table->slots[slot] - 1;
 			in->location_id[index] = *id + 1;
 			return PP_OK;
 		}
+	l = (DictLocation){.address = stored_address(in->profile, from),
+					   .mapping = PP_NONE,
+					   .line_off = dict->nlines,
+					   .nlines = from->nlines,
+					   .is_folded = from->is_folded != 0};
+	if ((from->mapping != PP_NONE &&
+		 (code = intern_mapping(in, from->mapping, &l.mapping)) != PP_OK) ||
+		(code = place_lines(in, from)) != PP_OK)
+		return code;
 	if ((code = dict_reserve(dict, PP_DICT_LOCATIONS, 1, in->err)) != PP_OK)
 		return code;
 	*id = dict->count[PP_DICT_LOCATIONS]++;
@@ -537,22 +545,59 @@ intern_node(Intern *in, uint32_t parent, uint32_t location, uint32_t *id)
 	return PP_OK;
 }
 
+static bool
+path_reserve(Intern *in, uint32_t depth)
+{
+	uint32_t *path;
+
+	if (depth <= in->path_cap)
+		return true;
+	if ((path = pp_arena_array(in->arena, (size_t) depth * 2, sizeof(uint32_t))) == NULL)
+		return false;
+	if (in->path_cap > 0)
+		memcpy(path, in->path, in->path_cap * sizeof(uint32_t));
+	in->path = path;
+	in->path_cap = depth * 2;
+	return true;
+}
+
+/* How many locations from the root a sample has in common with the last new stack. */
+static uint32_t
+shared_depth(const Intern *in, const PpSample *sample)
+{
+	const uint32_t *locrefs = in->profile->locrefs;
+	uint32_t depth = 0;
+
+	if (in->last == NULL)
+		return 0;
+	while (depth < sample->nlocs && depth < in->last->nlocs &&
+		   locrefs[sample->loc_off + sample->nlocs - 1 - depth] ==
+			   locrefs[in->last->loc_off + in->last->nlocs - 1 - depth])
+		depth++;
+	return depth;
+}
+
 static PpCode
 add_stack(Intern *in, const PpSample *sample, StackHash h, uint32_t *stack)
 {
 	PpDict *dict = in->dict;
-	uint32_t node = 0;
+	uint32_t depth = shared_depth(in, sample);
+	uint32_t node = depth > 0 ? in->path[depth - 1] : 0;
 	PpCode code;
 
-	for (uint32_t i = sample->nlocs; i > 0; i--)
+	if (!path_reserve(in, sample->nlocs))
+		return pp_fail_nomem(in->err);
+	in->last = NULL; /* until the path is whole */
+	for (; depth < sample->nlocs; depth++)
 	{
-		uint32_t location;
+		uint32_t index = sample->loc_off + sample->nlocs - 1 - depth, location;
 
-		if ((code = intern_location(in, in->profile->locrefs[sample->loc_off + i - 1], &location)) !=
-				PP_OK ||
+		if ((code = intern_location(in, in->profile->locrefs[index], &location)) != PP_OK ||
 			(code = intern_node(in, node, location, &node)) != PP_OK)
 			return code;
+		in->path[depth] = node;
 	}
+	in->last = sample;
 	if ((code = dict_reserve(dict, PP_DICT_STACKS, 1, in->err)) != PP_OK)
 		return code;
 	*stack = dict->count[PP_DICT_STACKS]++;
@@ -670,6 +715,7 @@ pp_dict_intern(PpDict *dict, const PpProfile *profile, uint32_t *stacks, PpError
 		return pp_fail(err, PP_EINVALID, PP_NO_OFFSET, "dictionary is read only");
 	if ((arena = pp_arena_new(dict->alloc)) == NULL)
 		return pp_fail_nomem(err);
+	in.arena = arena;
 	hashes = pp_arena_array(arena, profile->nsamples, sizeof(StackHash));
 	if (hashes == NULL || !hash_profile(&in, arena))
 		code = pp_fail_nomem(err);
