@@ -8,6 +8,7 @@
  */
 #include "postgres.h"
 
+#include "access/xact.h"
 #include "catalog/pg_collation.h"
 #include "catalog/pg_type.h"
 #include "utils/builtins.h"
@@ -283,6 +284,10 @@ series_labels(int64 service_id, const PpLabelSet *labels)
 void
 series_day(int64 service_id, DateADT day, int64 type_id, int64 series_id)
 {
+	static StoragePlan find = {.sql = "SELECT 1 FROM pprof.series_days WHERE service_id = $1 "
+									  "AND day = $2 AND type_id = $3 AND series_id = $4",
+							   .nargs = 4,
+							   .args = {INT8OID, DATEOID, INT8OID, INT8OID}};
 	static StoragePlan add = {.sql = "INSERT INTO pprof.series_days (service_id, day, type_id, series_id) "
 									 "VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING",
 							  .nargs = 4,
@@ -300,6 +305,8 @@ series_day(int64 service_id, DateADT day, int64 type_id, int64 series_id)
 
 	if (cache_get(&key, &ignored))
 		return;
-	storage_run(&add, values, NULL);
+	/* a row that is there, but too new for the snapshot of the transaction, is an error to INSERT */
+	if (!IsolationUsesXactSnapshot() || storage_read_latest(&find, values, NULL, 1) == 0)
+		storage_run(&add, values, NULL);
 	cache_put(&key, 0);
 }
