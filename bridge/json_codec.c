@@ -200,7 +200,8 @@ read_int64(const json_t *json, int64_t *value)
 		real = json_real_value(json);
 	else
 		return false;
-	if (!(real >= -0x1p63 && real < 0x1p63) || real != floor(real))
+	/* also false for NaN */
+	if (!(real >= -9223372036854775808.0 && real < 9223372036854775808.0) || real != floor(real))
 		return false;
 	*value = (int64_t) real;
 	return true;
