@@ -4,12 +4,13 @@
  *		of (service int4, pod int4, seq int4, at timestamptz, body bytea).
  *
  * A service takes its profiles from the recorded ones in a seeded order.  Each
- * profile mixes two recordings: a tenth of the samples of the first is dropped,
- * a tenth of the second's is added, counts are drawn anew.  Then some stacks
- * are made that nobody has seen: a frame near the leaf gets another line, so
- * that it and all below it are new nodes.  Their number follows what was
- * measured on one busy Go service: new stacks per profile falling as n^-0.14, 16
- * of them at the 12,000th profile, about 2.65 new nodes for each.
+ * profile mixes some recordings: a tenth of the samples of each is dropped, a
+ * tenth of another's is added, counts are drawn anew.  Then some stacks are made
+ * that nobody has seen: a frame near the leaf gets another line, so that it and
+ * all below it are new nodes.  Their number follows what was measured on one
+ * busy Go service: new stacks per profile falling as n^-0.14, 16 of them at the
+ * 12,000th profile, about 2.65 new nodes for each.  Labels of samples are dropped
+ * unless --labels keeps them: each set of them becomes a series of its own.
  *
  * Rows come out interleaved: all services and pods of one scrape, then the next.
  */
@@ -42,6 +43,8 @@ typedef struct Options
 	int64_t start, interval; /* seconds */
 	uint64_t seed;
 	double growth; /* new stacks at the 12,000th profile of a service */
+	int mix;	   /* recordings in one profile */
+	bool labels;   /* keep the labels of samples */
 } Options;
 
 static uint64_t rng_state;
@@ -96,7 +99,7 @@ by_name(const struct dirent **a, const struct dirent **b)
 
 /* Every *.pb.gz of the folder; the bytes stay, strings point into the arena. */
 static Recording *
-load(const char *dir, int *n)
+load(const char *dir, bool labels, int *n)
 {
 	struct dirent **names;
 	int found = scandir(dir, &names, NULL, by_name);
@@ -119,6 +122,8 @@ load(const char *dir, int *n)
 		r->arena = pp_arena_new(&pp_alloc_malloc);
 		if (pp_profile_read(data, len, &pp_limits_default, r->arena, &r->profile, &err) != PP_OK)
 			die(path, &err);
+		for (uint32_t k = 0; !labels && k < r->profile->nsamples; k++)
+			r->profile->samples[k].nlabels = 0;
 		free(data);
 		(*n)++;
 	}
@@ -209,27 +214,41 @@ add_new_stack(const PpProfile *p, PpProfile *out)
 	out->nsamples++;
 }
 
-/* One new body: 90 % of a, 10 % of b, new stacks; gzip'd profile.proto from malloc. */
+static void
+add(PpMerge *merge, const PpProfile *profile)
+{
+	PpError err;
+
+	if (pp_merge_add(merge, profile, &err) != PP_OK)
+		die("merge", &err);
+}
+
+/* One new body: `mix` recordings and a tenth of one more; gzip'd profile.proto from malloc. */
 static uint8_t *
-make_body(const PpProfile *a, const PpProfile *b, uint32_t fresh, int64_t time_nanos,
-		  int64_t duration_nanos, size_t *len)
+make_body(const Recording *recordings, uint64_t n, uint64_t first, const Options *o, uint32_t fresh,
+		  int64_t time_nanos, size_t *len)
 {
 	PpArena *arena = pp_arena_new(&pp_alloc_malloc);
 	PpMerge *merge = pp_merge_new(&pp_alloc_malloc, PP_MERGE_ORDERED);
-	PpProfile *left = shell(a, fresh, arena), *right = shell(b, 0, arena), *mixed;
+	PpProfile *mixed;
 	uint8_t *proto, *body;
 	size_t proto_len;
 	PpError err;
 
-	draw_samples(a, 0.9, left);
-	for (uint32_t i = 0; i < fresh; i++)
-		add_new_stack(a, left);
-	draw_samples(b, 0.1, right);
-	left->time_nanos = right->time_nanos = time_nanos;
-	if (pp_merge_add(merge, left, &err) != PP_OK || pp_merge_add(merge, right, &err) != PP_OK ||
-		pp_merge_finish(merge, arena, &mixed, &err) != PP_OK)
+	for (int i = 0; i <= o->mix; i++)
+	{
+		const PpProfile *from = recordings[(i == 0 ? first : rng()) % n].profile;
+		PpProfile *part = shell(from, i == 0 ? fresh : 0, arena);
+
+		draw_samples(from, i < o->mix ? 0.9 : 0.1, part);
+		for (uint32_t k = 0; i == 0 && k < fresh; k++)
+			add_new_stack(from, part);
+		add(merge, part);
+	}
+	if (pp_merge_finish(merge, arena, &mixed, &err) != PP_OK)
 		die("merge", &err);
-	mixed->duration_nanos = duration_nanos;
+	mixed->time_nanos = time_nanos;
+	mixed->duration_nanos = o->interval * INT64_C(1000000000);
 	if (pp_profile_encode(mixed, &pp_alloc_malloc, &proto, &proto_len, &err) != PP_OK ||
 		pp_gzip(proto, proto_len, 1, &pp_alloc_malloc, &body, len, &err) != PP_OK)
 		die("encode", &err);
@@ -296,18 +315,16 @@ generate(const Recording *recordings, int n, const Options *o)
 				int64_t at =
 					(o->start + scrape * o->interval) * 1000000 +
 					(pod * o->services + service) * o->interval * 1000000 / (o->pods * o->services);
-				const PpProfile *a, *b;
 				uint8_t *body;
 				size_t len;
 
 				rng_state = o->seed ^ ((uint64_t) service << 40) ^ (uint64_t) seq;
-				a = recordings[((uint64_t) seq * 7 + (uint64_t) service * 13) % (uint64_t) n].profile;
-				b = recordings[rng() % (uint64_t) n].profile;
-				body = make_body(a,
-								 b,
+				body = make_body(recordings,
+								 (uint64_t) n,
+								 (uint64_t) seq * 7 + (uint64_t) service * 13,
+								 o,
 								 (uint32_t) (growth + rng_unit()),
 								 at * 1000,
-								 o->interval * INT64_C(1000000000),
 								 &len);
 				put_row(service, pod, seq, at, body, len);
 				free(body);
@@ -325,9 +342,17 @@ main(int argc, char **argv)
 											 {"start", required_argument, NULL, 't'},
 											 {"interval", required_argument, NULL, 'i'},
 											 {"seed", required_argument, NULL, 'r'},
+											 {"mix", required_argument, NULL, 'm'},
+											 {"labels", no_argument, NULL, 'l'},
 											 {"growth", required_argument, NULL, 'g'},
 											 {NULL, 0, NULL, 0}};
-	Options o = {.services = 1, .pods = 50, .scrapes = 240, .interval = 15, .seed = 42, .growth = 16};
+	Options o = {.services = 1,
+				 .pods = 50,
+				 .scrapes = 240,
+				 .interval = 15,
+				 .seed = 42,
+				 .growth = 16,
+				 .mix = 4};
 	int c, n;
 
 	while ((c = getopt_long(argc, argv, "", longopts, NULL)) != -1)
@@ -357,18 +382,24 @@ main(int argc, char **argv)
 			case 'g':
 				o.growth = atof(optarg);
 				break;
+			case 'm':
+				o.mix = atoi(optarg);
+				break;
+			case 'l':
+				o.labels = true;
+				break;
 			default:
 				return 2;
 		}
-	if (o.dir == NULL || o.services < 1 || o.pods < 1 || o.scrapes < 1 || o.interval < 1)
+	if (o.dir == NULL || o.services < 1 || o.pods < 1 || o.scrapes < 1 || o.interval < 1 || o.mix < 1)
 	{
 		fprintf(stderr,
 				"usage: corpus --profiles DIR [--services N] [--pods N] [--scrapes N] [--start UNIX]"
-				" [--interval S] [--seed N] [--growth X]\n");
+				" [--interval S] [--seed N] [--growth X] [--mix N] [--labels]\n");
 		return 2;
 	}
 
-	Recording *recordings = load(o.dir, &n);
+	Recording *recordings = load(o.dir, o.labels, &n);
 
 	generate(recordings, n, &o);
 	return fflush(stdout) == 0 ? 0 : 1;

@@ -1,57 +1,88 @@
 #!/usr/bin/env bash
 # Server CPU per ingested profile, beside the phases of the core on the same
 # bytes, and bytes on disk per profile; 50 services interleaved, one profile in a
-# transaction.  Median over RUNS slices of the corpus.
+# transaction, one long-lived backend.  Figures are over RUNS slices of the corpus.
+# Twice: without labels on samples (one series per profile), and with those that
+# the example sets, each set of which is a series of its own.
 set -euo pipefail
 # shellcheck source=bench/lib/cluster.sh
 source "$(dirname "$0")/lib/cluster.sh"
 readonly SERVICES=${SERVICES:-50} PODS=${PODS:-5} SCRAPES=${SCRAPES:-48}
 
-bench_recorded
-bench_start
-bench_corpus --services "$SERVICES" --pods "$PODS" --scrapes "$SCRAPES"
-profiles=$(sql -c 'SELECT count(*) FROM bench.bodies')
-sql -c "SELECT format('{\"bench\":\"corpus\",\"profiles\":%s,\"services\":$SERVICES,\"pods\":$PODS,\"seed\":$SEED,\"gzip_bytes\":%s}',
-	count(*), round(avg(length(body)))) FROM bench.bodies"
-
-# The same bytes through the core alone, in the same run.
-sample=$(mktemp -d)
-trap 'rm -rf "$sample"; bench_stop' EXIT
-sql -c "SELECT replace(encode(body, 'base64'), E'\n', '') FROM bench.bodies WHERE service = 0 ORDER BY seq" |
-	{ i=0; while read -r line; do base64 -d <<<"$line" >"$sample/$(printf %05d "$i").pb.gz"; i=$((i + 1)); done; }
-"$TOP/build/bench/phases" "$sample" 5
-
-# One long-lived backend ingests everything; its CPU is read from outside.
-coproc INGEST { (cd / && as_server "$PG_BINDIR/psql" -XAtq -v ON_ERROR_STOP=1 -h "$bench_home" -U postgres -d postgres 2>&1); }
 ask()
 {
-	echo "$1" >&"${INGEST[1]}"
-	IFS= read -r answer <&"${INGEST[0]}"
+	echo "$1" >&"${session[1]}"
+	IFS= read -r answer <&"${session[0]}"
 }
-ask 'SELECT pg_backend_pid();'
-pid=$answer
-slice=$(((profiles + RUNS - 1) / RUNS))
-for ((run = 0; run < RUNS; run++)); do
-	before=$(cpu_ns "$pid")
-	ask "CALL bench.ingest_slice($((run * slice)), $slice); SELECT 'done';"
-	[ "$answer" = 'done' ] || die "ingest failed: $answer"
-	echo $((($(cpu_ns "$pid") - before) / 1000)) | awk -v n="$slice" '{ print $1 / n }'
-done >"$sample/us"
-printf '{"bench":"ingest","what":"server CPU per profile","unit":"us","profiles":%d,"services":%d,%s}\n' \
-	"$profiles" "$SERVICES" "$(spread <"$sample/us")"
-echo '\q' >&"${INGEST[1]}"
 
-stored=$(sql -c 'SELECT count(*) FROM pprof.raw')
-sql -c "CHECKPOINT"
-sql -c "
-	SELECT format('{\"bench\":\"bytes\",\"what\":\"bytes on disk per profile\",\"services\":$SERVICES,\"profiles\":$stored,\"total\":%s,\"raw\":%s,\"raw_index\":%s,\"chunks\":%s,\"other\":%s}',
-		round(sum(bytes) / $stored), round(sum(bytes) FILTER (WHERE kind = 'raw') / $stored),
-		round(sum(bytes) FILTER (WHERE kind = 'raw_index') / $stored),
-		round(sum(bytes) FILTER (WHERE kind = 'chunks') / $stored),
-		round(sum(bytes) FILTER (WHERE kind = 'other') / $stored))
+# Ingest all bodies in slices; microseconds of CPU per profile, a line per slice.
+ingest_slices()
+{
+	local profiles=$1 slice=$((($1 + RUNS - 1) / RUNS)) pid before run
+	local session_PID
+	coproc session { (cd / && as_server "$PG_BINDIR/psql" -XAtq -v ON_ERROR_STOP=1 -h "$bench_home" -U postgres -d postgres 2>&1); }
+	ask 'SELECT pg_backend_pid();'
+	pid=$answer
+	for ((run = 0; run * slice < profiles; run++)); do
+		before=$(cpu_ns "$pid")
+		ask "CALL bench.ingest_slice($((run * slice)), $slice); SELECT 'done';"
+		[ "$answer" = 'done' ] || die "ingest failed: $answer"
+		echo "$(($(cpu_ns "$pid") - before)) $slice" | awk '{ print $1 / 1000 / $2 }'
+	done
+	echo '\q' >&"${session[1]}"
+	wait "$session_PID" || true
+}
+
+# The same bytes through the core alone.
+core_phases()
+{
+	local dir=$1 i=0 line
+	while read -r line; do
+		base64 -d <<<"$line" >"$dir/$(printf %05d "$i").pb.gz"
+		i=$((i + 1))
+	done < <(sql -c "SELECT replace(encode(body, 'base64'), E'\n', '') FROM bench.bodies WHERE service = 0 ORDER BY seq")
+	"$TOP/build/bench/phases" "$dir" 5
+}
+
+report_bytes()
+{
+	sql -c 'CHECKPOINT'
+	sql -c "
+	SELECT format('{\"bench\":\"bytes\",\"what\":\"bytes on disk per profile\",\"labels\":\"$1\",\"services\":$SERVICES,\"profiles\":$2,\"rows\":%s,\"total\":%s,\"raw\":%s,\"raw_index\":%s,\"chunks\":%s,\"other\":%s}',
+		(SELECT count(*) FROM pprof.raw), round(sum(bytes) / $2),
+		round(sum(bytes) FILTER (WHERE kind = 'raw') / $2),
+		round(sum(bytes) FILTER (WHERE kind = 'raw_index') / $2),
+		round(sum(bytes) FILTER (WHERE kind = 'chunks') / $2),
+		round(sum(bytes) FILTER (WHERE kind = 'other') / $2))
 	FROM (SELECT CASE WHEN c.relname LIKE 'raw%' AND c.relkind = 'r' THEN 'raw'
 	                  WHEN c.relname LIKE 'raw%' THEN 'raw_index'
 	                  WHEN c.relname LIKE 'chunks%' THEN 'chunks' ELSE 'other' END AS kind,
 	             pg_relation_size(c.oid) + coalesce((SELECT pg_total_relation_size(t.oid) FROM pg_class t WHERE t.oid = c.reltoastrelid), 0) AS bytes
-	      FROM pg_class c WHERE c.relnamespace = 'pprof'::regnamespace AND c.relkind IN ('r', 'i')) x"
-sql -c "SELECT format('{\"bench\":\"check\",\"problems\":%s}', count(*)) FROM pprof.check()"
+	      FROM pg_class c WHERE c.relnamespace = 'pprof'::regnamespace AND c.relkind IN ('r', 'i')
+	        AND (c.relname !~ '[0-9]{8}' OR c.relname ~ '20260101')) x"
+}
+
+# $1: yes or no, labels on samples; rest: arguments of the corpus
+measure()
+{
+	local labels=$1 profiles dir
+	shift
+	sql -f - <"$TOP/bench/lib/setup.sql" >/dev/null
+	bench_corpus --services "$SERVICES" --pods "$PODS" --scrapes "$SCRAPES" "$@"
+	profiles=$(sql -c 'SELECT count(*) FROM bench.bodies')
+	sql -c "SELECT format('{\"bench\":\"corpus\",\"labels\":\"$labels\",\"profiles\":$profiles,\"services\":$SERVICES,\"pods\":$PODS,\"seed\":$SEED,\"gzip_bytes\":%s,\"gzip_stddev\":%s}',
+		round(avg(length(body))), round(stddev(length(body)))) FROM bench.bodies"
+	dir=$(mktemp -d)
+	[ "$labels" = yes ] || core_phases "$dir"
+	ingest_slices "$profiles" >"$dir/us"
+	printf '{"bench":"ingest","what":"server CPU per profile","labels":"%s","unit":"us","profiles":%d,"services":%d,%s}\n' \
+		"$labels" "$profiles" "$SERVICES" "$(spread <"$dir/us")"
+	rm -rf "$dir"
+	report_bytes "$labels" "$profiles"
+	sql -c "SELECT format('{\"bench\":\"check\",\"problems\":%s}', count(*)) FROM pprof.check()"
+}
+
+bench_recorded
+bench_start
+measure no
+measure yes --labels --mix 1

@@ -1,7 +1,10 @@
 -- setup.sql
 --     A schema of its own for the benchmarks: bodies to ingest, and procedures
 --     that measure inside the server.
-CREATE EXTENSION IF NOT EXISTS pprof;
+SET client_min_messages = warning;
+DROP EXTENSION IF EXISTS pprof CASCADE;
+DROP SCHEMA IF EXISTS pprof CASCADE;
+CREATE EXTENSION pprof;
 DROP SCHEMA IF EXISTS bench CASCADE;
 CREATE SCHEMA bench;
 
