@@ -29,6 +29,7 @@
 #include "utils/guc.h"
 #include "utils/memutils.h"
 #include "utils/varlena.h"
+#include "utils/wait_event.h"
 
 #include "bgworker/clock.h"
 #include "bgworker/launcher.h"
