@@ -116,11 +116,14 @@ decode(Request *request, RpcCodec codec, ProtobufCMessage **message)
 	/* decoding copies what it keeps */
 	if (!request_charge(request, request->body_len))
 		return answer_error(request, RPC_UNAVAILABLE, "no memory left for request bodies");
+	request->message = pp_arena_new(&pp_alloc_malloc);
+	if (request->message == NULL)
+		return answer_no_memory(request);
 	code = (codec == CODEC_JSON ? json_decode : proto_decode)(request->route->input,
 															  request->body,
 															  request->body_len,
 															  &codec_limits_default,
-															  request->arena,
+															  request->message,
 															  message,
 															  &err);
 	free(request->body);

@@ -119,6 +119,7 @@ on_completed(void *cls, struct MHD_Connection *connection, void **con_cls,
 	request_release(request, request->charged);
 	free(request->body);
 	buf_free(&request->answer);
+	request_message_free(request);
 	pp_arena_free(request->arena);
 	atomic_fetch_sub(&http->inflight, 1);
 }

@@ -213,6 +213,8 @@ push_rpc(Request *request, Db *db, const ProtobufCMessage *in, ProtobufCMessage 
 	put_ids(push, &args);
 	db_arg_null(&args);
 	push_options(request, false, NULL, &args);
+	/* the arguments are a copy, and libpq makes another one */
+	request_message_free(request);
 	if (!push_run(request, db, &args, &err))
 		return answer_error(request, err.db.code, "%s", err.db.message);
 	*out = (ProtobufCMessage *) &empty;

@@ -265,6 +265,13 @@ budget_used(void)
 	return atomic_load(&budget);
 }
 
+void
+request_message_free(Request *request)
+{
+	pp_arena_free(request->message);
+	request->message = NULL;
+}
+
 static bool
 gunzip_failed(Request *request, PpCode code, const PpError *err, bool short_of_budget)
 {

@@ -59,7 +59,8 @@ typedef struct Request
 {
 	struct Request *next; /* in the queue of the workers */
 	const Config *config;
-	PpArena *arena; /* freed after the answer was sent */
+	PpArena *arena;	  /* freed after the answer was sent */
+	PpArena *message; /* holds the decoded request message; a handler may free it early */
 	const Route *route;
 
 	/* what was asked */
@@ -117,6 +118,9 @@ extern void answer_compress(Request *request);
 extern bool request_charge(Request *request, size_t bytes);
 extern void request_release(Request *request, size_t bytes);
 extern int64_t budget_used(void);
+
+/* The handler has taken what it needs out of the request message. */
+extern void request_message_free(Request *request);
 
 /*
  * Replace a gzip body by what it holds.  False with the answer filled in:
