@@ -17,15 +17,6 @@ CREATE UNLOGGED TABLE bench.bodies (
 );
 ALTER TABLE bench.bodies ALTER body SET STORAGE EXTERNAL;
 
-CREATE FUNCTION bench.labels(service int, pod int) RETURNS jsonb IMMUTABLE LANGUAGE sql AS $$
-    SELECT pg_catalog.jsonb_build_object(
-        '__name__', 'process_cpu',
-        'service_name', 'bench-' || service,
-        'pod', 'bench-' || service || '-' || pod,
-        'namespace', 'bench',
-        'instance', '10.0.' || service || '.' || pod || ':6060')
-$$;
-
 -- Store the bodies from `skip` on, as pushes arrive: in time order, one in a
 -- transaction.
 CREATE PROCEDURE bench.ingest_slice(skip int, n int) LANGUAGE plpgsql AS $$
@@ -33,10 +24,16 @@ DECLARE
     r record;
     failed text;
 BEGIN
-    FOR r IN SELECT service, pod, body FROM bench.bodies
+    FOR r IN SELECT body,
+                    jsonb_build_object('__name__', 'process_cpu',
+                                       'service_name', 'bench-' || service,
+                                       'namespace', 'bench',
+                                       'pod', 'bench-' || service || '-' || pod,
+                                       'instance', '10.0.' || service || '.' || pod || ':6060') AS labels
+               FROM bench.bodies
               ORDER BY at, service, pod OFFSET skip LIMIT n LOOP
         SELECT p.message INTO failed
-          FROM pprof.push(ARRAY[r.body], ARRAY[bench.labels(r.service, r.pod)]) p
+          FROM pprof.push(ARRAY[r.body], ARRAY[r.labels]) p
          WHERE p.sqlstate IS NOT NULL;
         IF failed IS NOT NULL THEN
             RAISE EXCEPTION 'push failed: %', failed;
