@@ -75,7 +75,8 @@ for my $round (1 .. ROUNDS)
 	# some of each client first, then a moment that is another in each round
 	while (time < $until && grep { ($_->{out} =~ tr/\n//) < 20 } @clients)
 	{
-		IPC::Run::pump_nb($_->{handle}) for @clients;
+		# one may have come to its end while another waited for its turn
+		IPC::Run::pump_nb($_->{handle}) for grep { $_->{handle}->pumpable } @clients;
 		sleep 0.01;
 	}
 	sleep 0.05 * $round;
