@@ -655,17 +655,21 @@ subtest 'limits of memory and queue' => sub {
 	is($r->{status}, 503, 'no memory for chunks');
 	my $lock = $node->background_psql('postgres');
 	$lock->query_safe('BEGIN; LOCK TABLE pprof.services');
-	my @waiting = map {
+	# the first takes the worker, the second the place in the queue; then it is full
+	my $later = sub {
 		$small->request_later('/push.v1.PusherService/Push', method => 'POST',
-			body => $small->push_request({ labels => labels("queue$_"), profiles => [ cpu('a 1') ] }),
-			headers => ['Content-Type: application/proto'])
-	} 1 .. 2;
-	my $full;
-	for (1 .. 100)
+			body => $small->push_request({ labels => labels($_[0]), profiles => [ cpu('a 1') ] }),
+			headers => ['Content-Type: application/proto']);
+	};
+	my @waiting = $later->('queue1');
+	$node->poll_query_until('postgres', "SELECT count(*) > 0 FROM pg_stat_activity WHERE wait_event_type = 'Lock'")
+	  or die 'the first request does not wait for the lock';
+	push @waiting, $later->('queue2');
+	for (1 .. 1000)
 	{
-		$full = $small->request('/ready', curl => [ '--max-time', '1' ]);
-		last if $full->{status} == 503;
+		last if $small->request('/metrics')->{body} =~ /^\S*queue_depth 1$/m;
 	}
+	my $full = $small->request('/ready', curl => [ '--max-time', '5' ]);
 	is("$full->{status} $full->{json}{message}", '503 too many requests are waiting', 'queue is full');
 	is($small->request('/metrics')->{status}, 200, 'metrics need no worker');
 	$lock->query_safe('ROLLBACK');
