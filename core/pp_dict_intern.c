@@ -458,8 +458,7 @@ place_lines(Intern *in, const PpLocation *from)
  * it, and is what stacks are recognised by; the rest is a check at hand.
  */
 static bool
-is_location(const PpDict *dict, uint32_t id, uint64_t hash, const Intern *in,
-			const PpLocation *from)
+is_location(const PpDict *dict, uint32_t id, uint64_t hash, const Intern *in, const PpLocation *from)
 {
 	const DictLocation *l = &dict->locations[id];
 
@@ -487,8 +486,7 @@ intern_location(Intern *in, uint32_t index, uint32_t *id)
 	}
 	if ((code = dict_table_reserve(dict, table, 1, hash_location, in->err)) != PP_OK)
 		return code;
-	for (uint32_t slot = hash & table->mask; table->slots[slot] != 0;
-		 slot = (slot + 1) & table->mask)
+	for (uint32_t slot = hash & table->mask; table->slots[slot] != 0; slot = (slot + 1) & table->mask)
 		if (is_location(dict, table->slots[slot] - 1, hash, in, from))
 		{
 			*id = table->slots[slot] - 1;
@@ -500,8 +498,7 @@ intern_location(Intern *in, uint32_t index, uint32_t *id)
 					   .line_off = dict->nlines,
 					   .nlines = from->nlines,
 					   .is_folded = from->is_folded != 0};
-	if ((from->mapping != PP_NONE &&
-		 (code = intern_mapping(in, from->mapping, &l.mapping)) != PP_OK) ||
+	if ((from->mapping != PP_NONE && (code = intern_mapping(in, from->mapping, &l.mapping)) != PP_OK) ||
 		(code = place_lines(in, from)) != PP_OK)
 		return code;
 	if ((code = dict_reserve(dict, PP_DICT_LOCATIONS, 1, in->err)) != PP_OK)
