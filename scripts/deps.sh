@@ -17,7 +17,7 @@ packages_for()
 			echo postgresql curl golang-go
 			;;
 		test)
-			echo postgresql curl golang-go libcmocka-dev libpcre2-dev libipc-run-perl perl python3 \
+			echo postgresql curl golang-go libcmocka-dev libpcre2-dev libipc-run-perl perl procps python3 \
 				clang-14 libclang-rt-14-dev
 			;;
 		lint)
