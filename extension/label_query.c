@@ -54,6 +54,14 @@ static const char *const private_names[] = {"__name__",
 	"USING (service_id, type_id) JOIN pprof.series s USING (service_id, series_id) "               \
 	"WHERE ($3 IS NULL OR s.labels OPERATOR(pprof.@~) ($3::text)::pprof.selector)"
 
+/* Series with a profile of a candidate: each once, whatever it has of them. */
+#define PRESENT_SERIES                                                                             \
+	"FROM pprof.series s WHERE s.service_id = ANY ($1) "                                           \
+	"AND ($3 IS NULL OR s.labels OPERATOR(pprof.@~) ($3::text)::pprof.selector) "                  \
+	"AND (s.service_id, s.series_id) IN (SELECT d.service_id, d.series_id "                        \
+	"FROM pprof.series_days d JOIN unnest($1, $2) AS t (service_id, type_id) "                     \
+	"USING (service_id, type_id) WHERE d.day >= $4 AND d.day <= $5)"
+
 #define ARGUMENTS                                                                                  \
 	.args = {INT8ARRAYOID, INT8ARRAYOID, TEXTOID, DATEOID, DATEOID, TEXTOID},                      \
 	.cursor_options = CURSOR_OPT_CUSTOM_PLAN
@@ -274,11 +282,11 @@ PPROF_FUNCTION(pprof_label_names);
 Datum
 pprof_label_names(PG_FUNCTION_ARGS)
 {
-	static StoragePlan names =
-		{.sql = "SELECT DISTINCT k.name FROM (SELECT DISTINCT service_id, series_id, s.labels " PRESENT
-				") AS x, pg_catalog.jsonb_object_keys(x.labels) AS k (name)",
-		 .nargs = 6,
-		 ARGUMENTS};
+	static StoragePlan names = {.sql =
+									"SELECT DISTINCT k.name FROM (SELECT s.labels " PRESENT_SERIES
+									" OFFSET 0) AS x, pg_catalog.jsonb_object_keys(x.labels) AS k (name)",
+								.nargs = 6,
+								ARGUMENTS};
 	TextList list = {.context = CurrentMemoryContext};
 	LabelQuery query;
 	uint64 rows;
@@ -299,7 +307,8 @@ PPROF_FUNCTION(pprof_label_values);
 Datum
 pprof_label_values(PG_FUNCTION_ARGS)
 {
-	static StoragePlan label = {.sql = "SELECT DISTINCT s.labels ->> $6 " PRESENT " AND s.labels ? $6",
+	static StoragePlan label = {.sql = "SELECT DISTINCT s.labels ->> $6 " PRESENT_SERIES
+									   " AND s.labels ? $6",
 								.nargs = 6,
 								ARGUMENTS};
 	TextList list = {.context = CurrentMemoryContext};
