@@ -57,21 +57,30 @@ flame_rows(FunctionCallInfo fcinfo, PpTree *tree, int64 max_nodes)
 	return rows_end(&rows);
 }
 
-Datum
-pprof_flamegraph_profile(PG_FUNCTION_ARGS)
+static void
+add_profile(PpTree *tree, PpProfile *profile, PpBytes sample_type, PpFlameRules rules, PpArena *arena)
 {
-	PpFlameRules rules = flame_rules(PG_GETARG_TEXT_PP(3));
-	PpArena *arena = core_arena_create();
-	PpProfile *profile = PG_GETARG_PROFILE(0, arena);
-	PpTree *tree = pp_tree_new(core_alloc_create(CurrentMemoryContext), rules);
 	uint32_t column;
 	PpError err;
 
-	if (tree == NULL)
-		ereport(ERROR, errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory"));
-	CORE_CHECK(pp_profile_column(profile, core_bytes(PG_GETARG_TEXT_PP(1)), &column, &err), &err);
+	CORE_CHECK(pp_profile_column(profile, sample_type, &column, &err), &err);
 	if (rules == PP_RULES_PPROF)
 		profile = profile_load(profile, arena);
 	CORE_CHECK(pp_tree_add_profile(tree, profile, column, &err), &err);
-	return flame_rows(fcinfo, tree, PG_GETARG_INT32(2));
+}
+
+/* A null profile, such as the merge of no rows, is drawn as an empty one. */
+Datum
+pprof_flamegraph_profile(PG_FUNCTION_ARGS)
+{
+	PpFlameRules rules = PG_ARGISNULL(3) ? PP_RULES_PPROF : flame_rules(PG_GETARG_TEXT_PP(3));
+	PpBytes sample_type = PG_ARGISNULL(1) ? pp_bytes_cstr("") : core_bytes(PG_GETARG_TEXT_PP(1));
+	PpArena *arena = core_arena_create();
+	PpTree *tree = pp_tree_new(core_alloc_create(CurrentMemoryContext), rules);
+
+	if (tree == NULL)
+		ereport(ERROR, errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory"));
+	if (!PG_ARGISNULL(0))
+		add_profile(tree, PG_GETARG_PROFILE(0, arena), sample_type, rules, arena);
+	return flame_rows(fcinfo, tree, PG_ARGISNULL(2) ? 0 : PG_GETARG_INT32(2));
 }

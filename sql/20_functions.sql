@@ -108,10 +108,10 @@ CREATE FUNCTION pprof.flamegraph(
         OUT level integer, OUT value bigint, OUT self bigint, OUT label text,
         OUT truncated boolean, OUT ord integer)
     RETURNS SETOF record
-    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000 ROWS 5000
+    LANGUAGE C IMMUTABLE PARALLEL SAFE COST 1000 ROWS 5000
     AS 'MODULE_PATHNAME', 'pprof_flamegraph_profile';
 COMMENT ON FUNCTION pprof.flamegraph(pprof.profile, text, integer, text)
-    IS 'flame graph in pre-order; beyond max_nodes (below 1: none) the least nodes fold into one "other" each; rules: pprof or pyroscope';
+    IS 'flame graph in pre-order; beyond max_nodes (below 1: none) the least nodes fold into one "other" each; rules: pprof or pyroscope; one root row if p is null';
 
 CREATE FUNCTION pprof.top(
         p pprof.profile, sample_type text DEFAULT '', sort text DEFAULT 'flat',

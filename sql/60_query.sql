@@ -32,6 +32,23 @@ REVOKE ALL ON FUNCTION pprof.flamegraph(text, text, timestamptz, timestamptz, in
 COMMENT ON FUNCTION pprof.flamegraph(text, text, timestamptz, timestamptz, integer, text)
     IS 'flame graph of the stored profiles of a type in [since, until), in pre-order; rules: pprof or pyroscope; one root row where an argument is null';
 
+-- Four arguments without a type could be meant for either function above; they are
+-- taken as text, so that times can be written as '2026-01-31' alone.
+CREATE FUNCTION pprof.flamegraph(
+    profile_type text,
+    selector     text,
+    since        text,
+    until        text,
+    OUT level integer, OUT value bigint, OUT self bigint, OUT label text,
+    OUT truncated boolean, OUT ord integer
+) RETURNS SETOF record
+LANGUAGE sql STABLE PARALLEL UNSAFE COST 10000 ROWS 5000
+SET search_path = pg_catalog, pg_temp
+AS $$ SELECT * FROM pprof.flamegraph($1, $2, $3::timestamptz, $4::timestamptz) $$;
+REVOKE ALL ON FUNCTION pprof.flamegraph(text, text, text, text) FROM PUBLIC;
+COMMENT ON FUNCTION pprof.flamegraph(text, text, text, text)
+    IS 'flame graph of the stored profiles of a type in [since, until), where both times are written as plain literals';
+
 CREATE FUNCTION pprof.timeseries(
     profile_type text,
     selector     text,

@@ -33,6 +33,7 @@ GRANT EXECUTE ON FUNCTION
 GRANT EXECUTE ON FUNCTION
     pprof.query(text, text, timestamptz, timestamptz, integer),
     pprof.flamegraph(text, text, timestamptz, timestamptz, integer, text),
+    pprof.flamegraph(text, text, text, text),
     pprof.timeseries(text, text, timestamptz, timestamptz, interval, text[], text),
     pprof.to_profile(pprof.samples),
     pprof.profile_types(timestamptz, timestamptz),

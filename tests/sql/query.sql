@@ -53,6 +53,10 @@ SELECT pprof.num_samples(pprof.query('cpu:cpu:nanoseconds:cpu:nanoseconds', '{fi
        pprof.num_samples(pprof.query('cpu:cpu:nanoseconds:cpu:nanoseconds', '{__type__="other"}', '-infinity', 'infinity')) AS other_type,
        pprof.num_samples(pprof.query('cpu:cpu:nanoseconds:cpu:nanoseconds', '{}', now(), now())) AS no_time;
 SELECT * FROM pprof.flamegraph(NULL::text, '{}', now(), now());
+SELECT * FROM pprof.flamegraph(NULL, NULL, NULL, NULL);
+-- literals of no type
+SELECT (SELECT sum(self) FROM pprof.flamegraph('cpu:cpu:nanoseconds:cpu:nanoseconds', '{}', '2000-01-01', '2200-01-01'))
+     = pprof.total(pprof.query('cpu:cpu:nanoseconds:cpu:nanoseconds', '{}', '2000-01-01', '2200-01-01')) AS same;
 -- a cut keeps the total
 SELECT max_nodes, pprof.total(pprof.query(id, '{}', '-infinity', 'infinity', max_nodes)) = pprof.total(pprof.query(id, '{}', '-infinity', 'infinity')) AS same,
        pprof.num_samples(pprof.query(id, '{}', '-infinity', 'infinity', max_nodes)) < pprof.num_samples(pprof.query(id, '{}', '-infinity', 'infinity')) AS fewer

@@ -73,8 +73,9 @@ SELECT replace(function, U&'\FFFD', '!') AS function
   FROM frames('\x0a040801100212060a010112010722060801220208012a0408011003320032016e3205636f756e74320b66ff00c3a9f09f94a5e282'::bytea::profile);
 SELECT position('\x66ff00c3a9'::bytea IN to_bytea('\x0a040801100212060a010112010722060801220208012a0408011003320032016e3205636f756e74320b66ff00c3a9f09f94a5e282'::bytea::profile, false)) > 0 AS kept;
 
--- null in, nothing out
-SELECT count(*) FROM flamegraph(NULL::profile);
+-- null in, nothing out; but a panel gets a root to draw
+SELECT * FROM flamegraph(NULL::profile);
+SELECT * FROM flamegraph((SELECT merge(p) FROM profiles WHERE false), NULL, NULL, NULL);
 SELECT count(*) FROM stacks(NULL::profile);
 -- refusals
 \set VERBOSITY sqlstate
