@@ -497,12 +497,30 @@ check_lengths(bool given, int n, int bodies, const char *what)
 				errmsg("there are %d bodies but %d %s", bodies, n, what));
 }
 
-static void
-put_result(ReturnSetInfo *rsinfo, int idx, int stored, const IncomingError *error)
+/* What of a good profile is not stored, or NULL: negative samples, as Pyroscope does. */
+static char *
+left_out(const Incoming *in)
 {
+	if (in->split.nnegative == 0)
+		return NULL;
+	return psprintf("Samples with negative values, which are left out: %u of %u.",
+					in->split.nnegative,
+					in->profile->nsamples);
+}
+
+static void
+put_result(ReturnSetInfo *rsinfo, int idx, int stored, const Incoming *in)
+{
+	const IncomingError *error = &in->error;
+	char *detail = error->sqlstate == 0 ? left_out(in) : NULL;
 	Datum values[7] = {Int32GetDatum(idx), Int32GetDatum(stored)};
 	bool nulls[7] = {false, false, true, true, true, true, true};
 
+	if (detail != NULL)
+	{
+		values[4] = CStringGetTextDatum(detail);
+		nulls[4] = false;
+	}
 	if (error->sqlstate != 0)
 	{
 		const char *texts[5] = {unpack_sql_state(error->sqlstate),
@@ -567,7 +585,7 @@ pprof_push(PG_FUNCTION_ARGS)
 	}
 	store(incoming, n, stored);
 	for (int i = 0; i < n; i++)
-		put_result(rsinfo, i, stored[i], &incoming[i].error);
+		put_result(rsinfo, i, stored[i], &incoming[i]);
 	return (Datum) 0;
 }
 
@@ -579,6 +597,7 @@ pprof_ingest(PG_FUNCTION_ARGS)
 	IncomingOptions options;
 	Incoming incoming;
 	int stored;
+	char *detail;
 
 	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
 		ereport(ERROR,
@@ -601,5 +620,7 @@ pprof_ingest(PG_FUNCTION_ARGS)
 				errmsg("%s", incoming.error.message),
 				incoming.error.detail != NULL ? errdetail("%s", incoming.error.detail) : 0,
 				incoming.error.hint != NULL ? errhint("%s", incoming.error.hint) : 0);
+	if ((detail = left_out(&incoming)) != NULL)
+		ereport(NOTICE, errmsg("profile is not stored in full"), errdetail("%s", detail));
 	PG_RETURN_INT32(stored);
 }

@@ -20,7 +20,7 @@ LANGUAGE C VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp;
 REVOKE ALL ON FUNCTION pprof.push(bytea[], jsonb[], text[], timestamptz[], jsonb) FROM PUBLIC;
 COMMENT ON FUNCTION pprof.push(bytea[], jsonb[], text[], timestamptz[], jsonb)
-    IS 'stores many profiles in one transaction; a bad one fails alone, with sqlstate set and nothing of it stored';
+    IS 'stores many profiles in one transaction; a bad one fails alone, with sqlstate set and nothing of it stored; detail of a good one counts samples left out';
 
 CREATE FUNCTION pprof.ingest(
     body   bytea,
@@ -33,4 +33,4 @@ LANGUAGE C VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp;
 REVOKE ALL ON FUNCTION pprof.ingest(bytea, jsonb, timestamptz, text) FROM PUBLIC;
 COMMENT ON FUNCTION pprof.ingest(bytea, jsonb, timestamptz, text)
-    IS 'stores a profile under labels; returns the rows made, 0 if it is there already';
+    IS 'stores a profile under labels; returns the rows made, 0 if it is there already; a notice counts samples left out';

@@ -94,6 +94,9 @@ RESET pprof.max_label_names;
 SET pprof.max_profile_size = '64kB';
 SELECT sqlstate, message, hint, reason FROM pprof.push(ARRAY['\x1f8b0800000000000203edc13101000000c2a0f54f6d0d0fa00000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000000008057037d9511d4a0860100'::bytea], ARRAY['{"__name__": "x"}'::jsonb]);
 RESET pprof.max_profile_size;
+SET pprof.max_compressed = '1kB';
+SELECT sqlstate, message, hint, reason FROM pprof.push(ARRAY['\x1f8b'::bytea || decode(repeat('00', 1024), 'hex')], ARRAY['{"__name__": "x"}'::jsonb]);
+RESET pprof.max_compressed;
 
 -- every prefix and every flipped byte: an error with a SQLSTATE of bad input, or a good profile
 SELECT sqlstate, count(*) > 0 AS some FROM
@@ -104,6 +107,42 @@ SELECT count(*) AS not_bad_input FROM
     (SELECT array_agg(set_byte(body, n, get_byte(body, n) # (1 << (n % 8)))) AS b, array_agg('{"__name__": "process_cpu", "service_name": "fuzz"}'::jsonb) AS l
        FROM bodies, generate_series(0, length(body) - 1) AS n WHERE name = 'p1') x, pprof.push(b, l)
  WHERE sqlstate IS NOT NULL AND sqlstate !~ '^(22|0A|54)';
+
+-- bytes without any sense, plain, and behind the first bytes of gzip and of a profile
+SELECT setseed(0.42) IS NOT NULL AS seeded;
+CREATE FUNCTION noise(n int) RETURNS bytea LANGUAGE sql VOLATILE AS $$
+    SELECT string_agg(set_byte('\x00', 0, floor(random() * 256)::int), ''::bytea) FROM generate_series(1, n) $$;
+CREATE TABLE noises AS SELECT n, substr(body, 1, (ARRAY[0, 2, 30])[1 + n % 3]) || CASE n % 4 WHEN 0 THEN '\x1f8b08' ELSE '' END::bytea || noise(n) AS body
+  FROM bodies, generate_series(1, 300) AS n WHERE name = 'p1';
+SELECT count(*) AS profiles, count(*) FILTER (WHERE sqlstate IS NOT NULL) > 250 AS most_refused,
+       count(*) FILTER (WHERE sqlstate !~ '^(22|0A|54)' OR stored > 0 AND sqlstate IS NOT NULL) AS wrong
+  FROM (SELECT array_agg(body ORDER BY n) AS b, array_agg('{"__name__": "process_cpu", "service_name": "noise"}'::jsonb) AS l FROM noises) x, pprof.push(b, l);
+SELECT count(*) - count(*) FILTER (WHERE pprof.validate(body) IS NULL) > 250 AS most_refused FROM noises;
+DROP TABLE noises;
+DROP FUNCTION noise(int);
+
+-- a sample with a negative value is left out, and that is told
+INSERT INTO bodies SELECT 'negative', overlay(body PLACING '\x121a0a0201021214ffffffffffffffffff01ffffffffffffffffff01'::bytea
+    FROM position('\x120b0a02010212050280dac409'::bytea IN body) FOR 13) FROM bodies WHERE name = 'p1';
+SELECT pprof.ingest(body, '{"service_name": "negative"}') FROM bodies WHERE name = 'negative';
+SELECT idx, stored, sqlstate, message, detail FROM pprof.push(ARRAY[(SELECT body FROM bodies WHERE name = 'negative')],
+    ARRAY['{"__name__": "process_cpu", "service_name": "negative"}'::jsonb]);
+SELECT service, sum(total) FROM pprof.profiles WHERE service IN ('checkout', 'negative') AND NOT labels ? 'env' OR labels @> '{"env": "prod"}' GROUP BY 1 ORDER BY 1;
+
+-- a tenant begins no more than 100 new days in an hour; days that are there stay open to it, and others may begin theirs
+BEGIN;
+SET LOCAL pprof.tenant = 'eager';
+INSERT INTO pprof.days (day, tenant) SELECT '2200-01-01'::date + n, 'eager' FROM generate_series(1, 98) AS n;
+SELECT idx, stored, sqlstate, message, reason FROM pprof.push(ARRAY_FILL(timeless(), '{4}'), ARRAY_FILL('{"__name__": "process_cpu", "service_name": "eager"}'::jsonb, '{4}'),
+    times => '{2001-01-01 Z,2001-01-02 Z,2001-01-03 Z,2001-01-01 01:00 Z}');
+SET LOCAL pprof.tenant = 'other';
+SELECT pprof.ingest(timeless(), '{"service_name": "eager"}', '2001-01-03 Z');
+SET LOCAL pprof.tenant = 'eager';
+SELECT pprof.ingest(timeless(), '{"service_name": "eager"}', '2001-01-03 Z');
+SELECT count(*) FROM pprof.profiles WHERE service = 'eager';
+UPDATE pprof.days SET created = created - interval '61 min' WHERE tenant = 'eager';
+SELECT pprof.ingest(timeless(), '{"service_name": "eager"}', '2001-01-04 Z');
+ROLLBACK;
 
 -- a rolled-back profile leaves nothing, in the tables and in the cache
 BEGIN;
