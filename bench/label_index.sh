@@ -41,20 +41,6 @@ VACUUM ANALYZE;
 
 CREATE ROLE bench_reader LOGIN IN ROLE pprof_read;
 GRANT USAGE ON SCHEMA bench TO bench_reader;
-
--- Milliseconds of each of n executions of a query, in a session that has run it once.
-CREATE FUNCTION bench.each_ms(query text, n int) RETURNS SETOF float8 LANGUAGE plpgsql AS $$
-DECLARE
-    started timestamptz;
-BEGIN
-    EXECUTE query;
-    FOR i IN 1 .. n LOOP
-        started := clock_timestamp();
-        EXECUTE query;
-        RETURN NEXT extract(epoch FROM clock_timestamp() - started) * 1000;
-    END LOOP;
-END
-$$;
 SQL
 
 # The day of the rows: a profile's own time counts, not that of the call.
@@ -78,7 +64,7 @@ claim_index()
 		failures=$((failures + 1))
 	fi
 	rows=$(reader -c "$query" | cut -d'|' -f1)
-	ms=$(reader -c "SELECT bench.each_ms(\$q\$$query\$q\$, 20)" | spread)
+	ms=$(reader -c "SELECT bench.time_ms(\$q\$$query\$q\$, 20)" | spread)
 	printf '{"bench":"label_index","what":"selector on the view","selector":"%s","series":%d,"rows":%d,"index":%s,"unit":"ms",%s}\n' \
 		"${1//\"/\\\"}" "$SERIES" "$rows" "$(grep -q 'Index Scan on series_labels_idx' <<<"$plan" && echo true || echo false)" "$ms"
 }
@@ -92,7 +78,7 @@ latency()
 		printf '%s: %d rows, not %d\n' "$1" "$rows" "$3" >&2
 		failures=$((failures + 1))
 	fi
-	reader -c "SELECT bench.each_ms(\$q\$SELECT count(*) FROM $2\$q\$, $CALLS)" | sort -g |
+	reader -c "SELECT bench.time_ms(\$q\$SELECT count(*) FROM $2\$q\$, $CALLS)" | sort -g |
 		awk -v what="$1" -v series="$SERIES" -v rows="$rows" '{ v[NR] = $1 }
 			END {
 				printf "{\"bench\":\"label_index\",\"what\":\"%s\",\"series\":%d,\"rows\":%d,\"unit\":\"ms\",\"p50\":%.4g,\"p99\":%.4g,\"calls\":%d}\n",

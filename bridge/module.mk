@@ -17,7 +17,7 @@ BRIDGE_GEN_H    = $(BRIDGE_PROTOS:%=$(BRIDGE_GEN)/%.pb-c.h)
 BRIDGE_OBJS     = $(patsubst bridge/%.c,$(BUILD)/bridge/%.o,$(wildcard bridge/*.c))
 
 .PHONY: bridge install-bridge uninstall-bridge
-.SECONDARY: $(BRIDGE_PROTOS:%=$(BRIDGE_GEN)/%.pb-c.c)
+.SECONDARY: $(BRIDGE_PROTOS:%=$(BRIDGE_GEN)/%.pb-c.c) $(BRIDGE_GEN_H)
 
 all: bridge
 install: install-bridge

@@ -130,6 +130,44 @@ text_is(Datum value, text *other)
 		DirectFunctionCall2Coll(texteq, C_COLLATION_OID, value, PointerGetDatum(other)));
 }
 
+/* Does the row that `find` returned hold what values (from the third on) say? */
+typedef bool (*SameRow)(const Datum *values);
+
+static bool
+same_service(const Datum *values)
+{
+	return text_is(storage_value(0, 1), DatumGetTextPP(values[1])) &&
+		   text_is(storage_value(0, 2), DatumGetTextPP(values[2]));
+}
+
+static bool
+same_type(const Datum *values)
+{
+	return text_is(storage_value(0, 1), DatumGetTextPP(values[2]));
+}
+
+static bool
+same_labels(const Datum *values)
+{
+	return compareJsonbContainers(&DatumGetJsonbP(values[2])->root,
+								  &DatumGetJsonbP(storage_value(0, 1))->root) == 0;
+}
+
+/* Is the id in values free, and now taken for them, or theirs already? */
+static bool
+find_or_add(StoragePlan *find, StoragePlan *add, Datum *values, SameRow same)
+{
+	/* twice: another may add it in between */
+	for (int attempt = 0; attempt < 2; attempt++)
+	{
+		if (storage_read_latest(find, values, NULL, 1) > 0)
+			return same(values);
+		if (storage_run(add, values, NULL) > 0)
+			return true;
+	}
+	return false;
+}
+
 int64
 series_service(PpBytes tenant, PpBytes name)
 {
@@ -159,22 +197,10 @@ series_service(PpBytes tenant, PpBytes name)
 		values[0] = Int64GetDatum(id);
 		values[1] = PointerGetDatum(tenant_text);
 		values[2] = PointerGetDatum(name_text);
-		/* twice: another may add it in between */
-		for (int attempt = 0; attempt < 2; attempt++)
+		if (find_or_add(&find, &add, values, same_service))
 		{
-			if (storage_read_latest(&find, values, NULL, 1) > 0)
-			{
-				if (!text_is(storage_value(0, 1), tenant_text) ||
-					!text_is(storage_value(0, 2), name_text))
-					break;
-				cache_put(&key, id);
-				return id;
-			}
-			if (storage_run(&add, values, NULL) > 0)
-			{
-				cache_put(&key, id);
-				return id;
-			}
+			cache_put(&key, id);
+			return id;
 		}
 	}
 	no_id_left("service");
@@ -210,20 +236,10 @@ series_type(int64 service_id, PpBytes profile_type)
 		values[0] = Int64GetDatum(service_id);
 		values[1] = Int64GetDatum(id);
 		values[2] = PointerGetDatum(type_text);
-		for (int attempt = 0; attempt < 2; attempt++)
+		if (find_or_add(&find, &add, values, same_type))
 		{
-			if (storage_read_latest(&find, values, NULL, 1) > 0)
-			{
-				if (!text_is(storage_value(0, 1), type_text))
-					break;
-				cache_put(&key, id);
-				return id;
-			}
-			if (storage_run(&add, values, NULL) > 0)
-			{
-				cache_put(&key, id);
-				return id;
-			}
+			cache_put(&key, id);
+			return id;
 		}
 	}
 	no_id_left("profile type");
@@ -259,22 +275,10 @@ series_labels(int64 service_id, const PpLabelSet *labels)
 		values[0] = Int64GetDatum(service_id);
 		values[1] = Int64GetDatum(id);
 		values[2] = JsonbPGetDatum(jsonb);
-		for (int attempt = 0; attempt < 2; attempt++)
+		if (find_or_add(&find, &add, values, same_labels))
 		{
-			if (storage_read_latest(&find, values, NULL, 1) > 0)
-			{
-				Jsonb *other = DatumGetJsonbP(storage_value(0, 1));
-
-				if (compareJsonbContainers(&jsonb->root, &other->root) != 0)
-					break;
-				cache_put(&key, id);
-				return id;
-			}
-			if (storage_run(&add, values, NULL) > 0)
-			{
-				cache_put(&key, id);
-				return id;
-			}
+			cache_put(&key, id);
+			return id;
 		}
 	}
 	no_id_left("label set");

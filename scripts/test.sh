@@ -42,10 +42,12 @@ prepare_work()
 {
 	[ -z "$work" ] || return 0
 	find_postgres
-	work=$(mktemp -d "${TMPDIR:-/tmp}/pgpprof-test.XXXXXX")
+	local base=${TMPDIR:-/tmp}
+	server_can_enter "$base" || base=/tmp
+	work=$(mktemp -d "$base/pgpprof-test.XXXXXX")
 	make_stage "$work/stage"
 	cp -R tests "$work/tests"
-	mkdir "$work/out"
+	mkdir "$work/out" "$work/tmp"
 	{
 		stage_conf "$work/stage"
 		echo "fsync = off"
@@ -56,6 +58,8 @@ prepare_work()
 		chown -R "$SERVER_USER" "$work"
 	fi
 	chmod 755 "$work"
+	# The caller's may be closed to the server's user.
+	export TMPDIR=$work/tmp
 	export PGPPROF_STAGE=$work/stage PGPPROF_STAGE_CONF=$work/stage.conf
 	export PGPPROF_BINDIR=$work/stage$PG_BINDIR PGPPROF_DATA=$work/tests/data
 }
