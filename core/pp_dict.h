@@ -49,7 +49,10 @@ extern uint32_t pp_dict_count(const PpDict *dict, PpDictKind kind);
 
 extern PpCode pp_chunk_header(const uint8_t *data, size_t len, PpChunkHeader *header, PpError *err);
 
-/* Append a chunk; PP_EMALFORMED if it does not start where the dictionary ends. */
+/*
+ * Append a chunk; PP_EMALFORMED if it does not start where the dictionary ends.
+ * A failure leaves the dictionary as it was.
+ */
 extern PpCode pp_dict_load(PpDict *dict, const uint8_t *data, size_t len, PpError *err);
 
 /*

@@ -324,10 +324,12 @@ pp_dict_load(PpDict *dict, const uint8_t *data, size_t len, PpError *err)
 	for (int kind = 0; kind < PP_DICT_KINDS; kind++)
 		dict->count[kind] += header.count[kind];
 	code = dict->writer ? dict_index(dict, first, err) : dict_tree_extend(dict, err);
-	if (code != PP_OK && dict->writer)
+	if (code != PP_OK)
 	{
 		memcpy(dict->count, first, sizeof(first));
 		dict->nlines = nlines;
+		if (!dict->writer)
+			dict_tree_cut(dict);
 		return code;
 	}
 	memcpy(dict->emitted, dict->count, sizeof(first));

@@ -204,6 +204,8 @@ extern void dict_reindex(PpDict *dict);
 
 /* Reader: function-level nodes of the nodes that have none yet. */
 extern PpCode dict_tree_extend(PpDict *dict, PpError *err);
+/* Reader: forget what was extended for entries that were cut off again. */
+extern void dict_tree_cut(PpDict *dict);
 extern void dict_tree_free(PpDict *dict);
 
 #endif

@@ -249,6 +249,24 @@ dict_tree_extend(PpDict *dict, PpError *err)
 	return PP_OK;
 }
 
+static void
+at_most(uint32_t *n, uint32_t most)
+{
+	if (*n > most)
+		*n = most;
+}
+
+/* Function-level nodes that nothing leads to any more stay: they have no values. */
+void
+dict_tree_cut(PpDict *dict)
+{
+	FunctionTree *t = &dict->functree;
+
+	at_most(&t->strings_done, dict->count[PP_DICT_STRINGS]);
+	at_most(&t->mappings_done, dict->count[PP_DICT_MAPPINGS]);
+	at_most(&t->nodes_done, dict->count[PP_DICT_NODES]);
+}
+
 /* --- scatter --- */
 
 /*
