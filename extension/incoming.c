@@ -515,6 +515,7 @@ decode(Incoming *in, bytea *body, const char *format, PpArena *arena, const uint
 	PpLimits limits;
 	PpError err;
 	PpCode code;
+	bool inflated;
 
 	if (strcmp(format, "auto") != 0 && strcmp(format, "pprof") != 0)
 	{
@@ -528,12 +529,13 @@ decode(Incoming *in, bytea *body, const char *format, PpArena *arena, const uint
 	pprof_input_limits(&limits);
 	code =
 		pp_inflate_arena(pp_container_guess(data, len), data, len, &limits, arena, plain, plain_len, &err);
-	if (code == PP_OK && *plain_len == 0)
-		code = pp_fail(&err, PP_EMALFORMED, 0, "empty profile");
-	if (code == PP_OK)
+	inflated = code == PP_OK && *plain_len > 0;
+	if (inflated)
 		code = pp_profile_decode(*plain, *plain_len, &limits, arena, &in->profile, &err);
-	if (code == PP_EMALFORMED && *plain_len > 0 &&
-		(foreign = pp_foreign_format(*plain, *plain_len)) != NULL)
+	else if (code == PP_OK)
+		code = pp_fail(&err, PP_EMALFORMED, 0, "empty profile");
+	/* of compressed data that is damaged it says nothing */
+	if (code == PP_EMALFORMED && inflated && (foreign = pp_foreign_format(*plain, *plain_len)) != NULL)
 		code = pp_fail(&err, PP_EUNSUPPORTED, 0, "%s is not supported", foreign);
 	if (code != PP_OK)
 		fail_core(in, &err, "malformed_profile");

@@ -29,11 +29,11 @@ report()
 	printf '%-10s %4d passed, %d failed%s (%d s)\n' "$1:" "$2" "$3" "${4:-}" $((SECONDS - suite_start))
 }
 
-# Print the log of something that failed, bounded.
+# Print the log of something that failed, bounded: servers log whole profiles.
 show_failure()
 {
 	printf -- '--- %s failed; the end of its output:\n' "$1"
-	tail -n "${SHOW_LINES:-60}" "$2" | sed 's/^/    /'
+	tail -n "${SHOW_LINES:-60}" "$2" | cut -c 1-500 | sed 's/^/    /'
 }
 
 # A folder the server's user owns, with the stage and a copy of the tests: the
