@@ -25,7 +25,15 @@ cmp_ok(ingest('postgres', hex_of_file($_), 'shop'), '>', 0, "$_ is stored") for 
 ingest('postgres', profile_hex(time => 1_700_000_000_000_000_000 + $_ * 86400 * 1_000_000_000,
 		stacks => [ [ $_, 'main', "day_$_" ] ]), "days") for 1 .. 5;
 
+# what is scraped stands in tables, too; nobody listens there
+$node->safe_psql('postgres', q{
+	SELECT pprof.add_scrape_config('go', scrape_interval => '1 h', profiles => '{"block": {"enabled": false}}');
+	SELECT pprof.add_target('go', '127.0.0.1:1', '{"service_name": "shop", "pod": "a"}');
+});
+
 my $questions = q{
+	SELECT * FROM pprof.scrape_configs ORDER BY 1;
+	SELECT * FROM pprof.targets ORDER BY 1, 2;
 	SELECT t, md5(pprof.to_bytea(pprof.query(t, '{}', '-infinity', 'infinity'), false)) FROM pprof.profile_types() AS t;
 	SELECT t, s.* FROM pprof.profile_types() AS t, pprof.timeseries(t, '{}', '2023-11-01', '2023-12-01', '1 day', '{service_name}') AS s;
 	SELECT * FROM pprof.label_sets();
