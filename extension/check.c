@@ -154,7 +154,7 @@ check_references(Checker *checker)
 			"WITH r AS (SELECT DISTINCT service_id, type_id, series_id, "
 			"(at AT TIME ZONE 'UTC')::pg_catalog.date AS day FROM pprof.raw) "
 			"SELECT pg_catalog.format('raw rows of service %s, type %s, series %s, day %s', "
-			"service_id, type_id, series_id, pg_catalog.to_char(day, 'YYYY-MM-DD')), "
+			"service_id, type_id, series_id, pg_catalog.to_char(day::pg_catalog.timestamp, 'YYYY-MM-DD')), "
 			"CASE WHEN s.service_id IS NULL THEN 'service does not exist' "
 			"WHEN t.type_id IS NULL THEN 'profile type does not exist' "
 			"WHEN l.series_id IS NULL THEN 'series does not exist' "

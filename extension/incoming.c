@@ -625,7 +625,7 @@ read_deny_list(IncomingOptions *options)
 				errmsg("invalid list in setting \"%s\"", "pprof.sample_label_deny"));
 	options->deny = palloc(sizeof(PpBytes) * Max(list_length(names), 1));
 	foreach (cell, names)
-		options->deny[options->ndeny++] = pp_bytes_cstr(lfirst(cell));
+		options->deny[options->ndeny++] = core_bytes(cstring_to_text(lfirst(cell)));
 }
 
 void

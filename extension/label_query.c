@@ -127,7 +127,8 @@ set_values(LabelQuery *query, bool has_since, TimestampTz since, bool has_until,
 	query->values[4] = DateADTGetDatum(
 		has_until && !TIMESTAMP_NOT_FINITE(until) ? storage_day(until - 1) : DATEVAL_NOEND);
 	query->nulls[5] = 'n';
-	if (has_since && has_until && since >= until)
+	if ((has_since && TIMESTAMP_IS_NOEND(since)) || (has_until && TIMESTAMP_IS_NOBEGIN(until)) ||
+		(has_since && has_until && since >= until))
 		query->n = 0;
 }
 

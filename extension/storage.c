@@ -8,6 +8,7 @@
 #include "catalog/namespace.h"
 #include "catalog/pg_namespace.h"
 #include "catalog/pg_type.h"
+#include "mb/pg_wchar.h"
 #include "utils/builtins.h"
 #include "utils/inval.h"
 #include "utils/lsyscache.h"
@@ -209,7 +210,9 @@ storage_value(uint64 row, int column)
 PpBytes
 storage_tenant(void)
 {
-	return pp_bytes_cstr(pprof_tenant);
+	/* what comes with the start of a session, nobody has looked at */
+	pg_verifymbstr(pprof_tenant, (int) strlen(pprof_tenant), false);
+	return core_bytes(cstring_to_text(pprof_tenant));
 }
 
 DateADT

@@ -54,7 +54,7 @@ extern uint64 storage_read(StoragePlan *plan, Datum *values, const char *nulls, 
 /* A column of a row of SPI_tuptable that is never null; by reference: valid until SPI_finish. */
 extern Datum storage_value(uint64 row, int column);
 
-/* The tenant of the session. */
+/* The tenant of the session, as UTF-8; ERROR if it is no text of the server. */
 extern PpBytes storage_tenant(void);
 
 extern DateADT storage_day(TimestampTz at);

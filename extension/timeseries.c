@@ -42,12 +42,17 @@ typedef struct SeenKey
 	pg_uuid_t profile_id;
 } SeenKey;
 
-/* Labels of points: those that group_by names. */
-typedef struct LabelGroup
+/* Where the group of a label set is, by 128 bits of its hash. */
+typedef struct GroupKey
 {
-	PpLabelSet labels;
-	Jsonb *jsonb;
-} LabelGroup;
+	uint64 a, b;
+} GroupKey;
+
+typedef struct GroupEntry
+{
+	GroupKey key;
+	int group;
+} GroupEntry;
 
 typedef struct TimeSeries
 {
@@ -60,8 +65,9 @@ typedef struct TimeSeries
 	uint32 nnames;
 	PpBytes *names; /* group_by */
 	HTAB *points, *seen;
+	HTAB *by_labels;
 	int ngroups, groups_cap;
-	LabelGroup *groups;
+	Jsonb **groups; /* their labels: those that group_by names */
 
 	/* group of each series of the service whose rows are read */
 	const SelectedService *service;
@@ -69,32 +75,23 @@ typedef struct TimeSeries
 	int group_without_labels;
 } TimeSeries;
 
-static bool
-same_labels(const PpLabelSet *a, const PpLabelSet *b)
-{
-	if (a->n != b->n)
-		return false;
-	for (uint32 i = 0; i < a->n; i++)
-		if (!pp_bytes_eq(a->pairs[i].name, b->pairs[i].name) ||
-			!pp_bytes_eq(a->pairs[i].value, b->pairs[i].value))
-			return false;
-	return true;
-}
-
 static int
 find_group(TimeSeries *ts, const PpLabelSet *labels)
 {
-	for (int i = 0; i < ts->ngroups; i++)
-		if (same_labels(&ts->groups[i].labels, labels))
-			return i;
+	GroupKey key = {pp_labels_hash(labels, 1), pp_labels_hash(labels, 2)};
+	bool found;
+	GroupEntry *entry = hash_search(ts->by_labels, &key, HASH_ENTER, &found);
+
+	if (found)
+		return entry->group;
 	if (ts->ngroups == ts->groups_cap)
 	{
 		ts->groups_cap = ts->groups_cap * 2 + 16;
-		ts->groups = ts->groups == NULL ? palloc(sizeof(LabelGroup) * ts->groups_cap)
-										: repalloc(ts->groups, sizeof(LabelGroup) * ts->groups_cap);
+		ts->groups = ts->groups == NULL ? palloc(sizeof(Jsonb *) * ts->groups_cap)
+										: repalloc(ts->groups, sizeof(Jsonb *) * ts->groups_cap);
 	}
-	ts->groups[ts->ngroups] = (LabelGroup){*labels, core_labels_to_jsonb(labels)};
-	return ts->ngroups++;
+	ts->groups[ts->ngroups] = core_labels_to_jsonb(labels);
+	return entry->group = ts->ngroups++;
 }
 
 /* The labels that group_by names, of a series of the service. */
@@ -241,7 +238,7 @@ put_points(FunctionCallInfo fcinfo, TimeSeries *ts)
 		bool nulls[3] = {false};
 
 		values[0] = TimestampTzGetDatum(sorted[i]->key.at);
-		values[1] = JsonbPGetDatum(ts->groups[sorted[i]->key.group].jsonb);
+		values[1] = JsonbPGetDatum(ts->groups[sorted[i]->key.group]);
 		values[2] = int128_numeric(sorted[i]->sum);
 		if (ts->average)
 			values[2] = DirectFunctionCall2(numeric_div,
@@ -321,6 +318,7 @@ begin(FunctionCallInfo fcinfo, bool *need_labels)
 	read_group_by(ts, PG_GETARG_ARRAYTYPE_P(5), need_labels);
 	ts->points = make_table("pprof points", sizeof(PointKey), sizeof(Point));
 	ts->seen = make_table("pprof profiles", sizeof(SeenKey), sizeof(SeenKey));
+	ts->by_labels = make_table("pprof groups", sizeof(GroupKey), sizeof(GroupEntry));
 	return ts;
 }
 

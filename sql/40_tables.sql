@@ -162,7 +162,7 @@ SET search_path = pg_catalog, pg_temp
 SET client_min_messages = warning
 AS $$
 DECLARE
-    suffix text := to_char(add_day.day, 'YYYYMMDD');
+    suffix text := to_char(add_day.day::timestamp, 'YYYYMMDD');
     parent text;
     pkey text;
     low text;
@@ -184,13 +184,13 @@ BEGIN
                     WHEN 'chunks' THEN 'service_id, dict_id, chunk_no'
                     ELSE 'service_id, type_id, at, series_id, profile_id'
                 END;
-        low := to_char(add_day.day, 'YYYY-MM-DD') || CASE parent WHEN 'raw' THEN ' 00:00:00+00' ELSE '' END;
-        high := to_char(add_day.day + 1, 'YYYY-MM-DD') || CASE parent WHEN 'raw' THEN ' 00:00:00+00' ELSE '' END;
+        low := to_char(add_day.day::timestamp, 'YYYY-MM-DD') || CASE parent WHEN 'raw' THEN ' 00:00:00+00' ELSE '' END;
+        high := to_char(add_day.day + interval '1 day', 'YYYY-MM-DD') || CASE parent WHEN 'raw' THEN ' 00:00:00+00' ELSE '' END;
         EXECUTE format('CREATE TABLE pprof.%I (LIKE pprof.%I INCLUDING DEFAULTS INCLUDING STORAGE '
                        'INCLUDING COMPRESSION, PRIMARY KEY (%s)) WITH (autovacuum_freeze_min_age = 0)',
                        parent || '_' || suffix, parent, pkey);
         EXECUTE format('COMMENT ON TABLE pprof.%I IS %L', parent || '_' || suffix,
-                       format('pprof.%s of %s', parent, to_char(add_day.day, 'YYYY-MM-DD')));
+                       format('pprof.%s of %s', parent, to_char(add_day.day::timestamp, 'YYYY-MM-DD')));
         EXECUTE format('ALTER TABLE pprof.%I ATTACH PARTITION pprof.%I FOR VALUES FROM (%L) TO (%L)',
                        parent, parent || '_' || suffix, low, high);
     END LOOP;
