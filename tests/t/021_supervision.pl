@@ -70,8 +70,10 @@ sql("SELECT pprof.add_target('c', '" . $silent->address . "')");
 
 becomes('SELECT count(*) = 1 FROM (' . scrapers('postgres') . ') AS s', 'a scraper runs');
 my $pid = sql(scrapers('postgres'));
+my $died = Time::HiRes::time();
 sql("SELECT pg_terminate_backend($pid)");
 becomes('SELECT count(*) = 1 FROM (' . scrapers('postgres') . ") AS s WHERE pid <> $pid", 'terminated, it is back');
+cmp_ok(Time::HiRes::time() - $died, '<', 5, 'within five seconds');
 
 my $launcher = sql("SELECT pid FROM pg_stat_activity WHERE backend_type = 'pprof launcher'");
 $pid = sql(scrapers('postgres'));
@@ -106,8 +108,10 @@ like(slurp_file("$dir/arguments"),
 	qr/^--listen 127\.0\.0\.1:4041 --dbname host='.*' port='\d+' dbname='some db'$/m,
 	'it is told where to listen and what to connect to');
 my $first = bridge_pid();
+$died = Time::HiRes::time();
 is(kill(9, $first), 1, 'kill -9 of the bridge');
 wait_for(sub { bridge_pid() != $first }, 'it is back');
+cmp_ok(Time::HiRes::time() - $died, '<', 5, 'within five seconds');
 like(slurp_file($node->logfile), qr/pprof-bridge \(process ID $first\) was terminated by signal 9/, 'the log says so');
 
 my $second = bridge_pid();
