@@ -9,25 +9,18 @@
 #define FIRST_SLOTS 64
 
 /* Little-endian, so that a stored hash means the same everywhere. */
-static inline uint64_t
-read_le(const uint8_t *p, size_t n)
-{
-	uint64_t word = 0;
-
-	for (size_t i = 0; i < n; i++)
-		word |= (uint64_t) p[i] << (8 * i);
-	return word;
-}
-
 uint64_t
 pp_stable_hash(const void *data, size_t len, uint64_t seed)
 {
 	const uint8_t *p = data;
 	uint64_t hash = pp_stable_mix(seed, len);
+	uint8_t tail[8] = {0};
 
 	for (; len >= 8; p += 8, len -= 8)
-		hash = pp_stable_mix(hash ^ read_le(p, 8), hash + UINT64_C(0x2545f4914f6cdd1d));
-	hash = pp_stable_mix(hash ^ read_le(p, len), UINT64_C(0x8ebc6af09c88c6e3) + len);
+		hash = pp_stable_mix(hash ^ pp_load_le64(p), hash + UINT64_C(0x2545f4914f6cdd1d));
+	if (len > 0)
+		memcpy(tail, p, len);
+	hash = pp_stable_mix(hash ^ pp_load_le64(tail), UINT64_C(0x8ebc6af09c88c6e3) + len);
 	return pp_stable_mix(hash, hash >> 32);
 }
 

@@ -7,6 +7,8 @@
 
 #include "core/pp_profile.h"
 
+#include <string.h>
+
 typedef struct PpNames
 {
 	const PpAlloc *alloc;
@@ -28,6 +30,19 @@ extern PpCode pp_names_intern(PpNames *names, PpBytes name, uint32_t *id, PpErro
 
 /* A well mixed hash of bytes; the same on every machine. */
 extern uint64_t pp_stable_hash(const void *data, size_t len, uint64_t seed);
+
+/* Eight bytes, lowest first, on any machine: what is hashed is stored. */
+static inline uint64_t
+pp_load_le64(const uint8_t *p)
+{
+	uint64_t word;
+
+	memcpy(&word, p, sizeof(word));
+#if __BYTE_ORDER__ == __ORDER_BIG_ENDIAN__
+	word = __builtin_bswap64(word);
+#endif
+	return word;
+}
 
 static inline uint64_t
 pp_stable_mix(uint64_t a, uint64_t b)

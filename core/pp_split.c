@@ -63,16 +63,6 @@ pp_hex_bytes(PpBytes text, uint8_t *out, uint32_t nbytes)
 	return true;
 }
 
-static inline uint64_t
-load_le(const uint8_t *p)
-{
-	uint64_t word = 0;
-
-	for (int i = 0; i < 8; i++)
-		word |= (uint64_t) p[i] << (8 * i);
-	return word;
-}
-
 void
 pp_content_hash(const uint8_t *data, size_t len, uint8_t *out16)
 {
@@ -87,10 +77,10 @@ pp_content_hash(const uint8_t *data, size_t len, uint8_t *out16)
 	/* four lanes, so that multiplications overlap */
 	for (; left >= 32; data += 32, left -= 32)
 		for (int i = 0; i < 4; i++)
-			lane[i] = pp_stable_mix(lane[i] ^ load_le(data + 8 * i), lane[i] + i);
+			lane[i] = pp_stable_mix(lane[i] ^ pp_load_le64(data + 8 * i), lane[i] + i);
 	memcpy(tail, data, left);
 	for (int i = 0; i < 4; i++)
-		lane[i] = pp_stable_mix(lane[i] ^ load_le(tail + 8 * i), lane[i] + len);
+		lane[i] = pp_stable_mix(lane[i] ^ pp_load_le64(tail + 8 * i), lane[i] + len);
 	a = pp_stable_mix(lane[0] ^ len, lane[1]) ^ pp_stable_mix(lane[2], lane[3] ^ len);
 	b = pp_stable_mix(lane[0] + lane[2], lane[1] ^ UINT64_C(0x5851f42d4c957f2d)) +
 		pp_stable_mix(lane[3], lane[1] + len);
