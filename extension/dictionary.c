@@ -14,8 +14,8 @@
 
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
+#include "storage/lock.h"
 #include "utils/builtins.h"
-#include "utils/fmgrprotos.h"
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
 
@@ -62,7 +62,11 @@ dictionary_lock_key(int64 service_id, DateADT day)
 void
 dictionary_lock(int64 key)
 {
-	DirectFunctionCall1(pg_advisory_xact_lock_int8, Int64GetDatum(key));
+	LOCKTAG tag;
+
+	/* the fourth field keeps the lock apart from those that anybody can take in SQL */
+	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, (uint32) (key >> 32), (uint32) key, 4);
+	(void) LockAcquire(&tag, ExclusiveLock, false, false);
 }
 
 static void

@@ -171,10 +171,10 @@ BEGIN
     IF add_day.day < '1677-09-22' OR add_day.day > '2262-04-10' THEN
         RAISE datetime_field_overflow USING MESSAGE = format('day %s cannot have profiles', add_day.day);
     END IF;
-    PERFORM pg_advisory_xact_lock(hashtextextended('pprof.add_day', 0));
-    -- Who waited must see what the other has made: locking a table takes in the
-    -- news about the catalog, which is up to date in every isolation level.
-    LOCK TABLE pprof.days IN ROW EXCLUSIVE MODE;
+    -- One at a time; no advisory lock, which anybody could hold.  Who waited must
+    -- see what the other has made: locking a table takes in the news about the
+    -- catalog, which is up to date in every isolation level.
+    LOCK TABLE pprof.days IN SHARE UPDATE EXCLUSIVE MODE;
     IF to_regclass('pprof.raw_' || suffix) IS NOT NULL THEN
         RETURN false;
     END IF;
