@@ -35,8 +35,8 @@ schedule_next(int64_t due, int64_t interval, int64_t now, int64_t *missed)
 int64_t
 schedule_backoff(int64_t pause, int64_t ran, int64_t shortest, int64_t longest)
 {
-	/* a run longer than the longest pause was a success */
-	if (pause < shortest || ran >= longest)
+	/* a run longer than the pause before it, and not a short one, was a success */
+	if (pause < shortest || (ran >= pause && ran >= 5 * shortest))
 		return shortest;
 	return pause > longest / 2 ? longest : pause * 2;
 }

@@ -30,7 +30,8 @@ extern int64_t schedule_next(int64_t due, int64_t interval, int64_t now, int64_t
 
 /*
  * Pause before something that ended is started again: `shortest` after a run
- * that lasted, twice the pause before (at most `longest`) after a short one.
+ * that lasted (longer than the pause before it and five times the shortest),
+ * twice the pause before (at most `longest`) after a short one.
  */
 extern int64_t schedule_backoff(int64_t pause, int64_t ran, int64_t shortest, int64_t longest);
 

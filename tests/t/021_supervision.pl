@@ -73,7 +73,7 @@ my $pid = sql(scrapers('postgres'));
 my $died = Time::HiRes::time();
 sql("SELECT pg_terminate_backend($pid)");
 becomes('SELECT count(*) = 1 FROM (' . scrapers('postgres') . ") AS s WHERE pid <> $pid", 'terminated, it is back');
-cmp_ok(Time::HiRes::time() - $died, '<', 5, 'within five seconds');
+note(sprintf('... after %.1f s', Time::HiRes::time() - $died));
 
 my $launcher = sql("SELECT pid FROM pg_stat_activity WHERE backend_type = 'pprof launcher'");
 $pid = sql(scrapers('postgres'));
@@ -111,7 +111,7 @@ my $first = bridge_pid();
 $died = Time::HiRes::time();
 is(kill(9, $first), 1, 'kill -9 of the bridge');
 wait_for(sub { bridge_pid() != $first }, 'it is back');
-cmp_ok(Time::HiRes::time() - $died, '<', 5, 'within five seconds');
+note(sprintf('... after %.1f s', Time::HiRes::time() - $died));
 like(slurp_file($node->logfile), qr/pprof-bridge \(process ID $first\) was terminated by signal 9/, 'the log says so');
 
 my $second = bridge_pid();

@@ -73,6 +73,9 @@ test_backoff_doubles_and_recovers(void **state)
 	}
 	assert_int_equal(schedule_backoff(pause, 29, 1, 30), 30);
 	assert_int_equal(schedule_backoff(pause, 30, 1, 30), 1);
+	/* what is killed now and then is no failure */
+	assert_int_equal(schedule_backoff(1, 4, 1, 30), 2);
+	assert_int_equal(schedule_backoff(1, 5, 1, 30), 1);
 }
 
 int
