@@ -7,6 +7,7 @@
 #include "utils/guc.h"
 
 #include "compat.h"
+#include "core/pp_network.h"
 #include "guc.h"
 
 int pprof_accept_future;
@@ -19,6 +20,7 @@ char *pprof_databases = NULL;
 int pprof_reader_cache_size;
 char *pprof_sample_label_deny = NULL;
 int pprof_scrape_concurrency = 256;
+char *pprof_scrape_deny = NULL;
 int pprof_scrape_max_body = 64 * 1024;
 int pprof_scrape_memory = 256 * 1024;
 int pprof_scrape_reload = 2000;
@@ -33,6 +35,9 @@ static int max_label_value_length;
 #define SAMPLE_LABEL_DENY                                                                          \
 	"cpu, cpu.logical_number, pid, process.pid, \"profile id\", \"span id\", \"thread id\", "      \
 	"thread.id, thread_id, tid, \"trace id\""
+
+/* Link-local networks and the one address beside them where clouds serve credentials. */
+#define SCRAPE_DENY "169.254.0.0/16, fe80::/10, fd00:ec2::254"
 
 /* Settings that carry the name of the PpLimits field they set, and its value. */
 typedef struct LimitSetting
@@ -110,6 +115,20 @@ static void
 define_int(const char *name, const char *description, int *value, int preset, int most)
 {
 	DefineCustomIntVariable(name, description, NULL, value, preset, 1, most, PGC_USERSET, 0, NULL, NULL, NULL);
+}
+
+static bool
+check_networks(char **value, void **extra, GucSource source)
+{
+	PpNetworks networks;
+	PpError err;
+
+	if (pp_networks_parse(*value, &networks, &err) == PP_OK)
+		return true;
+	GUC_check_errdetail("%s.", err.message);
+	GUC_check_errhint(
+		"Write networks as addresses, with or without the length of a prefix: \"10.0.0.0/8, fe80::/10\".");
+	return false;
 }
 
 /* Units are in the flags, never in the names. */
@@ -253,6 +272,16 @@ pprof_define_gucs(void)
 							NULL,
 							NULL,
 							NULL);
+	DefineCustomStringVariable("pprof.scrape_deny",
+							   "Networks to which the scraper makes no connection.",
+							   "Checked after names are looked up, and for redirects, too.",
+							   &pprof_scrape_deny,
+							   SCRAPE_DENY,
+							   PGC_SIGHUP,
+							   GUC_LIST_INPUT,
+							   check_networks,
+							   NULL,
+							   NULL);
 	DefineCustomIntVariable("pprof.scrape_max_body",
 							"Largest answer of a scraped target, as it is sent.",
 							NULL,

@@ -18,6 +18,7 @@ extern char *pprof_databases;
 extern int pprof_reader_cache_size;	  /* kB */
 extern char *pprof_sample_label_deny; /* comma-separated names */
 extern int pprof_scrape_concurrency;
+extern char *pprof_scrape_deny;	  /* networks, as pp_networks_parse reads them */
 extern int pprof_scrape_max_body; /* kB */
 extern int pprof_scrape_memory;	  /* kB */
 extern int pprof_scrape_reload;	  /* ms */

@@ -14,6 +14,7 @@
 
 #include <curl/curl.h>
 #include <errno.h>
+#include <netinet/in.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdio.h>
@@ -21,6 +22,7 @@
 #include <string.h>
 #include <strings.h>
 #include <sys/epoll.h>
+#include <sys/socket.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -39,6 +41,7 @@ struct Fetch
 	int running;
 	size_t memory;
 	char user_agent[64];
+	PpNetworks denied;
 	FetchRequest *active;	/* doubly linked */
 	FetchRequest *finished; /* singly linked, in order */
 	FetchRequest **finished_tail;
@@ -100,6 +103,34 @@ set_timer(CURLM *multi, long timeout, void *arg)
 
 	fetch->timer = timeout < 0 ? -1 : now_ms() + timeout;
 	return 0;
+}
+
+static bool
+is_denied(const Fetch *fetch, const struct sockaddr *peer)
+{
+	uint8_t address[PP_ADDRESS_LEN];
+
+	if (peer->sa_family == AF_INET)
+		pp_address_of_v4((const uint8_t *) &((const struct sockaddr_in *) peer)->sin_addr, address);
+	else if (peer->sa_family == AF_INET6)
+		memcpy(address, &((const struct sockaddr_in6 *) peer)->sin6_addr, sizeof(address));
+	else
+		return true;
+	return pp_networks_contain(&fetch->denied, address);
+}
+
+/* Here the address is known, after names were looked up and redirects followed. */
+static curl_socket_t
+open_socket(void *arg, curlsocktype purpose, struct curl_sockaddr *peer)
+{
+	FetchRequest *request = arg;
+
+	if (is_denied(request->fetch, &peer->addr))
+	{
+		request->denied = true;
+		return CURL_SOCKET_BAD;
+	}
+	return socket(peer->family, peer->socktype | SOCK_CLOEXEC, peer->protocol);
 }
 
 /* Keep the body, up to its limit. */
@@ -223,6 +254,12 @@ fetch_new(int concurrency, const char *user_agent, const char **problem)
 	return fetch;
 }
 
+void
+fetch_deny(Fetch *fetch, const PpNetworks *networks)
+{
+	fetch->denied = *networks;
+}
+
 int
 fetch_fd(const Fetch *fetch)
 {
@@ -282,6 +319,10 @@ describe_failure(FetchRequest *request, CURLcode code)
 {
 	if (request->too_large || code == CURLE_FILESIZE_EXCEEDED)
 		snprintf(request->error, sizeof(request->error), "body size limit exceeded");
+	else if (request->denied && code == CURLE_COULDNT_CONNECT)
+		snprintf(request->error,
+				 sizeof(request->error),
+				 "its address is in a network of pprof.scrape_deny");
 	else
 		copy_trimmed(request->error,
 					 sizeof(request->error),
@@ -380,6 +421,8 @@ set_options(CURL *easy, FetchRequest *request)
 	curl_easy_setopt(easy, CURLOPT_MAXREDIRS, MAX_REDIRECTS);
 	/* otherwise libcurl takes one from the environment */
 	curl_easy_setopt(easy, CURLOPT_PROXY, "");
+	curl_easy_setopt(easy, CURLOPT_OPENSOCKETFUNCTION, open_socket);
+	curl_easy_setopt(easy, CURLOPT_OPENSOCKETDATA, request);
 	curl_easy_setopt(easy, CURLOPT_USERAGENT, request->fetch->user_agent);
 	curl_easy_setopt(easy, CURLOPT_HTTP_VERSION, (long) CURL_HTTP_VERSION_1_1);
 	curl_easy_setopt(easy, CURLOPT_MAXAGE_CONN, MAX_IDLE);

@@ -9,6 +9,8 @@
 #ifndef SCRAPE_FETCH_H
 #define SCRAPE_FETCH_H
 
+#include "core/pp_network.h"
+
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -36,7 +38,7 @@ typedef struct FetchRequest
 	Fetch *fetch;
 	void *easy;
 	size_t size;
-	bool too_large;
+	bool too_large, denied;
 	char detail[256]; /* libcurl's error buffer */
 	struct FetchRequest *next, *previous;
 } FetchRequest;
@@ -45,6 +47,9 @@ typedef struct FetchRequest
 extern Fetch *fetch_new(int concurrency, const char *user_agent, const char **problem);
 /* Abandons what is under way; does not wait. */
 extern void fetch_free(Fetch *fetch);
+
+/* Networks that no new connection is made to, whatever name or redirect leads there. */
+extern void fetch_deny(Fetch *fetch, const PpNetworks *networks);
 
 /* Something that this libcurl cannot do and should, or NULL. */
 extern const char *fetch_weakness(void);

@@ -128,6 +128,18 @@ read_limits(void)
 	worker.limits.max_memory = (size_t) pprof_scrape_memory * 1024;
 }
 
+/* The setting was checked when it was set. */
+static void
+read_denied(void)
+{
+	PpNetworks denied;
+	PpError err;
+
+	if (pp_networks_parse(pprof_scrape_deny, &denied, &err) != PP_OK)
+		ereport(ERROR, errmsg("invalid list in setting \"%s\"", "pprof.scrape_deny"));
+	fetch_deny(worker.fetch, &denied);
+}
+
 static void
 open_network(void)
 {
@@ -138,6 +150,7 @@ open_network(void)
 	worker.fetch = fetch_new(worker.limits.concurrency, "pgpprof/" PGPPROF_VERSION, &problem);
 	if (worker.fetch == NULL)
 		ereport(ERROR, errmsg("could not start scraping: %s", problem));
+	read_denied();
 	if (weakness != NULL)
 		ereport(LOG, errmsg("this libcurl is not the best for scraping: %s", weakness));
 	ReserveExternalFD();
@@ -318,6 +331,7 @@ run_round(void)
 		ConfigReloadPending = false;
 		ProcessConfigFile(PGC_SIGHUP);
 		read_limits();
+		read_denied();
 	}
 	MemoryContextReset(worker.cycle);
 	MemoryContextSwitchTo(worker.cycle);

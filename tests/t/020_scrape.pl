@@ -161,7 +161,8 @@ my %answers = (
 	file => [ [ '', status => 302, headers => "Location: file:///etc/passwd\r\n" ], 'rotocol' ],
 	loop => [ [ '', status => 302, headers => "Location: /loop\r\n" ], 'redirects' ]);
 my %profiles = map { $_ => { enabled => \0 } } qw(memory block goroutine mutex process_cpu);
-my $json = join ', ', (map { qq("$_": {"enabled": false}) } sort keys %profiles),
+my $none = join ', ', map { qq("$_": {"enabled": false}) } sort keys %profiles;
+my $json = join ', ', $none,
   (map { qq("$_": {"path": "/$_"}) } sort keys %answers), '"garbage": {"path": "/garbage"}', '"moved": {"path": "/moved"}';
 sql("SELECT pprof.add_scrape_config('odd', scrape_interval => '1s', scrape_timeout => '1s', profiles => '{$json}')");
 for my $name (keys %answers)
@@ -176,6 +177,23 @@ job_becomes($odd, $_, "health = 'down' AND last_error ~ '$answers{$_}[1]'", "$_:
 job_becomes($odd, 'moved', "health = 'up' AND state = 'stored'", 'a redirect is followed');
 job_becomes($odd, 'garbage', "health = 'up' AND state = 'store_failed' AND last_store_error <> ''",
 	'what the store refuses is no fault of the target');
+
+# -- networks that are not to be reached ---------------------------------------
+
+my ($code, undef, $stderr) = $node->psql('postgres', "ALTER SYSTEM SET pprof.scrape_deny = 'localhost'");
+like($stderr, qr/invalid value for parameter "pprof.scrape_deny".*"localhost" is no network/s, 'a list of networks is checked');
+sql("ALTER SYSTEM SET pprof.scrape_deny = '10.0.0.0/8', '127.0.0.0/8'");
+$node->reload;
+my $near = PgpprofTarget->start;
+$near->serve_profile('/goroutine', $file{goroutine});
+(my $one = $none) =~ s{"goroutine": \{"enabled": false\}}{"goroutine": {"path": "/goroutine"}};
+sql("SELECT pprof.add_scrape_config('near', '1s', profiles => '{$one}')");
+sql("SELECT pprof.add_target('near', '" . $near->address . "')");
+job_becomes($near, 'goroutine', "health = 'down' AND last_error ~ 'pprof.scrape_deny'", 'a target in one of them is not scraped');
+ok(!$near->requests(qr/./), 'nor is it connected to');
+sql('ALTER SYSTEM RESET pprof.scrape_deny');
+$node->reload;
+job_becomes($near, 'goroutine', "health = 'up' AND state = 'stored'", 'until the setting is changed');
 
 # -- the extension goes and comes while scraping -------------------------------
 

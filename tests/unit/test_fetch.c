@@ -37,6 +37,8 @@ static const struct
 	{"/moved",
 	 "HTTP/1.1 302 Found\r\nContent-Type: text/html\r\nLocation: /ok\r\nContent-Length: 0\r\n\r\n"},
 	{"/file", "HTTP/1.1 302 Found\r\nLocation: file:///etc/passwd\r\nContent-Length: 0\r\n\r\n"},
+	{"/elsewhere",
+	 "HTTP/1.1 302 Found\r\nLocation: http://127.0.0.2:9/ok\r\nContent-Length: 0\r\n\r\n"},
 	{"/loop", "HTTP/1.1 302 Found\r\nLocation: /loop\r\nContent-Length: 0\r\n\r\n"},
 	{"/announced", "HTTP/1.1 200 OK\r\nContent-Length: 100000\r\n\r\n"},
 	{"/chunked",
@@ -251,6 +253,39 @@ test_only_http(void **state)
 }
 
 static void
+test_denied_networks(void **state)
+{
+	static const struct
+	{
+		const char *networks, *path;
+		bool ok;
+	} cases[] = {
+		{"127.0.0.0/8", "/ok", false},
+		{"128.0.0.0/8, ::1", "/ok", true},
+		{"127.0.0.2", "/elsewhere", false}, /* redirected to it */
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+	{
+		Fetch *fetch = fetch_open();
+		char url[128];
+		FetchRequest request = request_of(cases[i].path, url, sizeof(url));
+		PpNetworks networks;
+		PpError err;
+
+		assert_int_equal(pp_networks_parse(cases[i].networks, &networks, &err), PP_OK);
+		fetch_deny(fetch, &networks);
+		assert_true(fetch_start(fetch, &request));
+		wait_for(fetch);
+		assert_int_equal(request.ok, cases[i].ok);
+		if (!request.ok)
+			assert_string_equal(request.error, "its address is in a network of pprof.scrape_deny");
+		free(request.body);
+		fetch_free(fetch);
+	}
+}
+
+static void
 test_silent_target_delays_nobody(void **state)
 {
 	Fetch *fetch = fetch_open();
@@ -315,6 +350,7 @@ main(void)
 		cmocka_unit_test(test_answers),
 		cmocka_unit_test(test_redirects),
 		cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_denied_networks),
 		cmocka_unit_test(test_only_http),
 		cmocka_unit_test(test_silent_target_delays_nobody),
 		cmocka_unit_test(test_threads_take_no_signals),
