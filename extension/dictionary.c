@@ -128,8 +128,7 @@ find_or_add(int64 service_id, DateADT day)
 }
 
 void
-dictionary_load(PpDict *dict, int64 service_id, DateADT day, uint64 dict_id, int32 *chunk_no,
-				bool latest)
+dictionary_load(PpDict *dict, int64 service_id, DateADT day, uint64 dict_id, int32 *chunk_no)
 {
 	static StoragePlan read = {.sql = "SELECT chunk_no, data FROM pprof.chunks WHERE service_id = $1 "
 									  "AND dict_id = $2 AND day = $3 AND chunk_no >= $4 "
@@ -145,8 +144,7 @@ dictionary_load(PpDict *dict, int64 service_id, DateADT day, uint64 dict_id, int
 	do
 	{
 		values[3] = Int32GetDatum(*chunk_no);
-		rows = latest ? storage_read_latest(&read, values, NULL, LOAD_ROWS)
-					  : storage_read(&read, values, NULL, LOAD_ROWS);
+		rows = storage_read_latest(&read, values, NULL, LOAD_ROWS);
 		for (uint64 i = 0; i < rows; i++)
 		{
 			int32 number = DatumGetInt32(storage_value(i, 1));
@@ -219,7 +217,7 @@ dictionary_for_writing(int64 service_id, DateADT day)
 	}
 	writer_touch(writer);
 	writer->used = ++clock_now;
-	dictionary_load(writer->dict, service_id, day, writer->dict_id, &writer->next_chunk, true);
+	dictionary_load(writer->dict, service_id, day, writer->dict_id, &writer->next_chunk);
 	return writer;
 }
 

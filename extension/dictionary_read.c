@@ -92,7 +92,8 @@ find_owner(uint64 dict_id, int64 *service_id, DateADT *day)
 		 .args = {INT8OID, TEXTOID}};
 	Datum values[2] = {Int64GetDatum((int64) dict_id), PointerGetDatum(core_text(storage_tenant()))};
 
-	if (storage_read(&find, values, NULL, 1) == 0)
+	/* what one stored oneself may lie in a dictionary newer than one's snapshot */
+	if (storage_read_latest(&find, values, NULL, 1) == 0)
 		no_dictionary(dict_id);
 	*service_id = DatumGetInt64(storage_value(0, 1));
 	*day = DatumGetDateADT(storage_value(0, 2));
@@ -165,7 +166,7 @@ dictionary_for_reading(uint64 dict_id, uint32_t nstacks)
 	if (pp_dict_count(reader->dict, PP_DICT_STACKS) < nstacks)
 	{
 		reader->grew = true;
-		dictionary_load(reader->dict, service_id, day, dict_id, &reader->next_chunk, false);
+		dictionary_load(reader->dict, service_id, day, dict_id, &reader->next_chunk);
 		if (pp_dict_count(reader->dict, PP_DICT_STACKS) < nstacks)
 			ereport(ERROR,
 					errcode(ERRCODE_DATA_CORRUPTED),

@@ -45,7 +45,7 @@ extern SPIPlanPtr storage_plan(StoragePlan *plan);
 extern uint64 storage_run(StoragePlan *plan, Datum *values, const char *nulls);
 /*
  * Read what is committed now (and what this transaction wrote), in every
- * isolation level: for whoever has just got a lock.
+ * isolation level: for whoever has just got a lock, and for what never changes.
  */
 extern uint64 storage_read_latest(StoragePlan *plan, Datum *values, const char *nulls, long count);
 /* Read under the snapshot of the query. */
@@ -109,9 +109,9 @@ extern const PpDict *dictionary_for_reading(uint64 dict_id, uint32 nstacks);
 extern void dictionary_read_forget(void);
 extern void dictionary_read_at_end(bool commit, bool wrote);
 
-/* Append chunks from *chunk_no on to a dictionary, as the snapshot in force sees them. */
+/* Append chunks from *chunk_no on to a dictionary: all there are, as they never change. */
 extern void dictionary_load(PpDict *dict, int64 service_id, DateADT day, uint64 dict_id,
-							int32 *chunk_no, bool latest);
+							int32 *chunk_no);
 
 /* --- partition.c --- */
 
