@@ -178,7 +178,8 @@ push_options(const Request *request, bool infer_name, const Buf *display_names, 
 	const char *key = request->headers[HDR_IDEMPOTENCY_KEY];
 	Buf json = {0};
 
-	buf_printf(&json, "{\"infer_name\":%s", infer_name ? "true" : "false");
+	buf_str(&json, "{\"infer_name\":");
+	buf_str(&json, infer_name ? "true" : "false");
 	if (display_names != NULL)
 	{
 		buf_str(&json, ",\"display_names\":");
