@@ -3,9 +3,9 @@
  *		The server's regular expressions as a PpRegex.
  *
  * Expressions that are plain alternatives are compared, not run.  The others are
- * compiled into a small cache of the backend, the least recently used giving
- * way; what compile() returns remembers the expression, so that it survives the
- * loss of its cache entry.
+ * compiled into a small cache of the backend, bounded by number and bytes, the
+ * least recently used giving way; what compile() returns remembers the expression, so that it
+ *survives the loss of its cache entry.
  */
 #include "postgres.h"
 
@@ -13,12 +13,15 @@
 #include "mb/pg_wchar.h"
 #include "miscadmin.h"
 #include "regex/regex.h"
+#include "regex/regexport.h"
 #include "utils/memutils.h"
 
 #include "core/pp_regex.h"
 #include "core_glue.h"
 
 #define CACHE_ENTRIES 64
+/* More than this, estimated, is kept of the expression in use only. */
+#define CACHE_BYTES ((size_t) 16 << 20)
 /* Texts up to this many bytes are widened on the stack. */
 #define STACK_TEXT 256
 
@@ -37,6 +40,7 @@ typedef struct CacheEntry
 	regex_t *regex;
 	char *pattern;
 	uint32 pattern_len;
+	size_t size;
 	bool anchored, ignore_case;
 	uint64 generation; /* of the compilation: a slot that was reused has another */
 	uint64 used;
@@ -97,6 +101,21 @@ forget(CacheEntry *entry)
 }
 
 /*
+ * What a compiled expression takes.  Nobody says; its automaton is kept twice,
+ * for searching and for matching, and an arc takes eight bytes.
+ */
+static size_t
+regex_size(const regex_t *regex)
+{
+	int nstates = pg_reg_getnumstates(regex);
+	size_t size = (size_t) nstates * 16;
+
+	for (int i = 0; i < nstates; i++)
+		size += (size_t) pg_reg_getnumoutarcs(regex, i) * 8;
+	return size * 2;
+}
+
+/*
  * Compile into an entry.  Up to 15 the engine takes its memory from malloc, from
  * 16 on from the current context: so every entry has one of its own, which hangs
  * below the caller's until all is well.
@@ -128,6 +147,7 @@ compile_entry(CacheEntry *entry, const PpRegexText *text, bool anchored, PpError
 						  .regex = regex,
 						  .pattern = MemoryContextAlloc(cxt, text->pattern.len + 1),
 						  .pattern_len = text->pattern.len,
+						  .size = regex_size(regex),
 						  .anchored = anchored,
 						  .ignore_case = text->ignore_case,
 						  .generation = ++clock_tick};
@@ -143,6 +163,29 @@ is_for(const CacheEntry *entry, const CompiledRegex *regex)
 		   entry->ignore_case == regex->text.ignore_case &&
 		   entry->pattern_len == regex->text.pattern.len &&
 		   memcmp(entry->pattern, regex->text.pattern.data, entry->pattern_len) == 0;
+}
+
+/* Forget the least recently used ones until what is left is small enough beside a new one. */
+static void
+make_room(size_t size)
+{
+	for (;;)
+	{
+		CacheEntry *oldest = NULL;
+		size_t total = size;
+
+		for (int i = 0; i < CACHE_ENTRIES; i++)
+		{
+			if (cache[i].cxt == NULL)
+				continue;
+			total += cache[i].size;
+			if (oldest == NULL || cache[i].used < oldest->used)
+				oldest = &cache[i];
+		}
+		if (oldest == NULL || total <= CACHE_BYTES)
+			return;
+		forget(oldest);
+	}
 }
 
 /* The entry of an expression, compiled if need be; NULL with err filled if that fails. */
@@ -170,6 +213,7 @@ lookup(CompiledRegex *regex, PpError *err)
 			return NULL;
 		entry = &cache[oldest];
 		forget(entry);
+		make_room(fresh.size);
 		*entry = fresh;
 	}
 	regex->slot = entry - cache;

@@ -187,3 +187,8 @@ SELECT selector_test.plan($$SELECT id FROM selector_test.visible WHERE labels OP
 RESET ROLE;
 DROP SCHEMA selector_test CASCADE;
 DROP ROLE regress_pprof_reader;
+
+-- compiled expressions are kept, but large ones not in any number
+SELECT count(('{a=~"' || (SELECT string_agg('([a-z]{1,100}|[0-9]{1,100}|[A-Z]{1,100}|[a-f]{1,100}' || i || j || '){1,2}', '|')
+    FROM generate_series(1, 5) AS j) || '"}')::pprof.selector) FROM generate_series(1, 30) AS i;
+SELECT count(*) BETWEEN 1 AND 20 AS bounded FROM pg_backend_memory_contexts WHERE name = 'pprof regular expression';
