@@ -44,24 +44,6 @@ core_phases()
 	"$TOP/build/bench/phases" "$dir" 5
 }
 
-report_bytes()
-{
-	sql -c 'CHECKPOINT'
-	sql -c "
-	SELECT format('{\"bench\":\"bytes\",\"what\":\"bytes on disk per profile\",\"labels\":\"$1\",\"services\":$SERVICES,\"profiles\":$2,\"rows\":%s,\"total\":%s,\"raw\":%s,\"raw_index\":%s,\"chunks\":%s,\"other\":%s}',
-		(SELECT count(*) FROM pprof.raw), round(sum(bytes) / $2),
-		round(sum(bytes) FILTER (WHERE kind = 'raw') / $2),
-		round(sum(bytes) FILTER (WHERE kind = 'raw_index') / $2),
-		round(sum(bytes) FILTER (WHERE kind = 'chunks') / $2),
-		round(sum(bytes) FILTER (WHERE kind = 'other') / $2))
-	FROM (SELECT CASE WHEN c.relname LIKE 'raw%' AND c.relkind = 'r' THEN 'raw'
-	                  WHEN c.relname LIKE 'raw%' THEN 'raw_index'
-	                  WHEN c.relname LIKE 'chunks%' THEN 'chunks' ELSE 'other' END AS kind,
-	             pg_relation_size(c.oid) + coalesce((SELECT pg_total_relation_size(t.oid) FROM pg_class t WHERE t.oid = c.reltoastrelid), 0) AS bytes
-	      FROM pg_class c WHERE c.relnamespace = 'pprof'::regnamespace AND c.relkind IN ('r', 'i')
-	        AND (c.relname !~ '[0-9]{8}' OR c.relname ~ '20260101')) x"
-}
-
 # $1: yes or no, labels on samples; rest: arguments of the corpus
 measure()
 {
@@ -78,7 +60,7 @@ measure()
 	printf '{"bench":"ingest","what":"server CPU per profile","labels":"%s","unit":"us","profiles":%d,"services":%d,%s}\n' \
 		"$labels" "$profiles" "$SERVICES" "$(spread <"$dir/us")"
 	rm -rf "$dir"
-	report_bytes "$labels" "$profiles"
+	bench_bytes "$profiles" "$SERVICES" ",\"labels\":\"$labels\""
 	sql -c "SELECT format('{\"bench\":\"check\",\"problems\":%s}', count(*)) FROM pprof.check()"
 }
 

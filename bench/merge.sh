@@ -15,6 +15,7 @@ bench_recorded
 bench_start
 bench_corpus --services 1 --pods "$PODS" --scrapes "$SCRAPES"
 sql -c "CALL bench.ingest_slice(0, 1000000000)"
+bench_bytes $((PODS * SCRAPES)) 1
 
 # $1 profiles in the range, $2 services in the table, $3 what, $4 query of the range
 measure()

@@ -77,3 +77,26 @@ cpu_ns()
 {
 	awk '{ print $1 }' "/proc/$1/schedstat"
 }
+
+# Bytes on disk per profile: $1 profiles, $2 services, $3 more JSON members.  Days
+# made ahead and still empty are left out.
+bench_bytes()
+{
+	sql -c 'CHECKPOINT'
+	sql -v profiles="$1" -v services="$2" -v more="${3:-}" <<-'SQL'
+		SELECT format('{"bench":"bytes","what":"bytes on disk per profile","profiles":%s,"services":%s%s,"rows":%s,"total":%s,"raw":%s,"raw_index":%s,"chunks":%s,"other":%s}',
+			:profiles, :services, :'more', (SELECT count(*) FROM pprof.raw), round(sum(bytes) / :profiles),
+			round(sum(bytes) FILTER (WHERE kind = 'raw') / :profiles),
+			round(sum(bytes) FILTER (WHERE kind = 'raw_index') / :profiles),
+			round(sum(bytes) FILTER (WHERE kind = 'chunks') / :profiles),
+			round(sum(bytes) FILTER (WHERE kind = 'other') / :profiles))
+		FROM (SELECT CASE WHEN c.relname LIKE 'raw%' AND c.relkind = 'r' THEN 'raw'
+		                  WHEN c.relname LIKE 'raw%' THEN 'raw_index'
+		                  WHEN c.relname LIKE 'chunks%' THEN 'chunks' ELSE 'other' END AS kind,
+		             pg_relation_size(c.oid)
+		             + coalesce((SELECT pg_total_relation_size(t.oid) FROM pg_class t WHERE t.oid = c.reltoastrelid), 0) AS bytes
+		        FROM pg_class c
+		       WHERE c.relnamespace = 'pprof'::regnamespace AND c.relkind IN ('r', 'i')
+		         AND (c.relname !~ '[0-9]{8}' OR c.relname ~ '20260101')) AS x;
+	SQL
+}
