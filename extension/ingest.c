@@ -260,41 +260,71 @@ compare_row_ids(const void *a, const void *b)
 	return memcmp(&x->item->in->profile_id, &y->item->in->profile_id, sizeof(pg_uuid_t));
 }
 
-/* By the first ids that series.c tries, which are all that is known before it does. */
-static int
-compare_series(const void *a, const void *b)
+/* A type or series that a row needs, by the first id that series.c tries. */
+typedef struct Needed
 {
-	const Row *x = *(Row *const *) a, *y = *(Row *const *) b;
+	int64 service_id, first_id;
+	Row *row;
+	bool counted; /* the type that is derived, not the row's own */
+} Needed;
 
-	if (x->item->service_id != y->item->service_id)
-		return x->item->service_id < y->item->service_id ? -1 : 1;
-	return (x->series_id > y->series_id) - (x->series_id < y->series_id);
+static int
+compare_needed(const void *a, const void *b)
+{
+	const Needed *x = a, *y = b;
+
+	if (x->service_id != y->service_id)
+		return x->service_id < y->service_id ? -1 : 1;
+	return (x->first_id > y->first_id) - (x->first_id < y->first_id);
 }
 
-/* Ids of types and series, made in the order of their keys if they are missing. */
+/* Ids of types, made in the order of their keys if they are missing. */
 static void
-find_series(Batch *batch)
+find_types(Batch *batch)
 {
-	Row **sorted = palloc_extended(sizeof(Row *) * Max(batch->nrows, 1), MCXT_ALLOC_HUGE);
+	Needed *needed = palloc_extended(sizeof(Needed) * 2 * Max(batch->nrows, 1), MCXT_ALLOC_HUGE);
+	int n = 0;
 
 	for (int i = 0; i < batch->nrows; i++)
 	{
-		sorted[i] = &batch->rows[i];
-		batch->rows[i].series_id = series_type_id(batch->rows[i].type->id, 0);
+		Row *row = &batch->rows[i];
+		int64 service_id = row->item->service_id;
+
+		needed[n++] = (Needed){service_id, series_type_id(row->type->id, 0), row, false};
+		if (row->type->counted.len > 0)
+			needed[n++] = (Needed){service_id, series_type_id(row->type->counted, 0), row, true};
 	}
-	qsort(sorted, batch->nrows, sizeof(Row *), compare_series);
+	qsort(needed, n, sizeof(Needed), compare_needed);
+	for (int i = 0; i < n; i++)
+	{
+		Row *row = needed[i].row;
+
+		if (needed[i].counted)
+			row->counted_id = series_type(needed[i].service_id, row->type->counted);
+		else
+			row->type_id = series_type(needed[i].service_id, row->type->id);
+	}
+	pfree(needed);
+}
+
+/* The same of series. */
+static void
+find_series(Batch *batch)
+{
+	Needed *needed = palloc_extended(sizeof(Needed) * Max(batch->nrows, 1), MCXT_ALLOC_HUGE);
+
 	for (int i = 0; i < batch->nrows; i++)
-		sorted[i]->type_id = series_type(sorted[i]->item->service_id, sorted[i]->type->id);
+	{
+		Row *row = &batch->rows[i];
+
+		needed[i] =
+			(Needed){row->item->service_id, series_labels_id(&row->series->labels, 0), row, false};
+	}
+	qsort(needed, batch->nrows, sizeof(Needed), compare_needed);
 	for (int i = 0; i < batch->nrows; i++)
-		if (sorted[i]->type->counted.len > 0)
-			sorted[i]->counted_id =
-				series_type(sorted[i]->item->service_id, sorted[i]->type->counted);
-	for (int i = 0; i < batch->nrows; i++)
-		sorted[i]->series_id = series_labels_id(&sorted[i]->series->labels, 0);
-	qsort(sorted, batch->nrows, sizeof(Row *), compare_series);
-	for (int i = 0; i < batch->nrows; i++)
-		sorted[i]->series_id = series_labels(sorted[i]->item->service_id, &sorted[i]->series->labels);
-	qsort(batch->rows, batch->nrows, sizeof(Row), compare_row_ids);
+		needed[i].row->series_id =
+			series_labels(needed[i].service_id, &needed[i].row->series->labels);
+	pfree(needed);
 }
 
 static void
@@ -460,7 +490,9 @@ store(Incoming *incoming, int n, int *stored)
 	lock_targets(&batch);
 	note_pushes(&batch);
 	list_rows(&batch);
+	find_types(&batch);
 	find_series(&batch);
+	qsort(batch.rows, batch.nrows, sizeof(Row), compare_row_ids);
 	intern_items(&batch);
 	insert_rows(&batch);
 	for (int i = 0; i < n; i++)
