@@ -1,8 +1,9 @@
 -- 20_functions.sql
 --     What can be asked of a profile, and the algebra of few.
 
+-- Stable, not immutable: the settings say how much is accepted.
 CREATE FUNCTION pprof.validate(data bytea) RETURNS text
-    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100
+    LANGUAGE C STABLE STRICT PARALLEL SAFE COST 100
     AS 'MODULE_PATHNAME', 'pprof_validate';
 COMMENT ON FUNCTION pprof.validate(bytea)
     IS 'why these bytes are no profile, or null if they are one';
