@@ -363,8 +363,8 @@ make_uuid(pg_uuid_t *uuid, const uint8 *bytes)
 	uuid->data[8] = (uuid->data[8] & 0x3f) | 0x80;
 }
 
-static bool
-parse_uuid(const char *text, pg_uuid_t *uuid)
+bool
+incoming_uuid(const char *text, pg_uuid_t *uuid)
 {
 	char digits[2 * UUID_LEN];
 	int n = 0;
@@ -409,7 +409,7 @@ identify(Incoming *in, const char *id, const TimestampTz *at, TimestampTz now, c
 	uint8 bytes[UUID_LEN];
 
 	in->at = own_time ? nanos / NANOS_PER_USEC - UNIX_EPOCH_USECS : at != NULL ? *at : now;
-	if (has_id && !parse_uuid(id, &in->profile_id))
+	if (has_id && !incoming_uuid(id, &in->profile_id))
 		hash_uuid(&in->profile_id, "id", id, 0);
 	if (!has_id)
 	{

@@ -74,4 +74,7 @@ extern void incoming_options(IncomingOptions *options, Jsonb *jsonb);
 extern void incoming_fail(Incoming *in, int sqlstate, const char *reason, const char *fmt, ...)
 	pg_attribute_printf(4, 5);
 
+/* A UUID in its usual form, digits and dashes; false if it is something else. */
+extern bool incoming_uuid(const char *text, pg_uuid_t *uuid);
+
 #endif

@@ -14,6 +14,7 @@
 #include "core/pp_samples_bytes.h"
 #include "core/pp_spans.h"
 #include "core_glue.h"
+#include "incoming.h"
 #include "selection.h"
 #include "selector.h"
 #include "storage.h"
@@ -54,7 +55,6 @@ take_id(Selection *selection, const PpMatcher *matcher)
 {
 	PpBytes text = matcher->value;
 	PpSpan span = selection->span;
-	Datum uuid;
 
 	if (matcher->op != PP_MATCH_EQ || text.len == 0)
 		return false;
@@ -81,13 +81,11 @@ take_id(Selection *selection, const PpMatcher *matcher)
 		pg_uuid_t before = selection->profile_id;
 		char *copy = pnstrdup(text.data, text.len);
 
-		if (text.len != 36)
+		if (!incoming_uuid(copy, &selection->profile_id))
 		{
 			selection->nothing = true;
 			return true;
 		}
-		uuid = DirectFunctionCall1(uuid_in, CStringGetDatum(copy));
-		memcpy(&selection->profile_id, DatumGetUUIDP(uuid), sizeof(pg_uuid_t));
 		if (selection->by_profile && memcmp(&before, &selection->profile_id, UUID_LEN) != 0)
 			selection->nothing = true;
 		selection->by_profile = true;

@@ -64,6 +64,9 @@ SELECT max_nodes, pprof.total(pprof.query(id, '{}', '-infinity', 'infinity', max
 -- one profile by its id
 SELECT count(*) AS ids, count(*) FILTER (WHERE total = pprof.total(pprof.query(profile_type, format('{profile_id="%s"}', profile_id), '-infinity', 'infinity'))) AS same
   FROM (SELECT profile_type, profile_id, sum(total) AS total FROM pprof.profiles WHERE profile_type LIKE 'cpu:cpu:%' GROUP BY 1, 2) x;
+-- what is no id is nobody's
+SELECT id, pprof.num_samples(pprof.query('process_cpu:cpu:nanoseconds:cpu:nanoseconds', format('{profile_id="%s"}', id), '-infinity', 'infinity'))
+  FROM unnest('{none,zzzzzzzz-zzzz-4zzz-8zzz-zzzzzzzzzzzz,ZZ}'::text[]) AS id;
 -- refusals
 SELECT pprof.query('cpu', '{}', now(), now());
 SELECT pprof.query('cpu:cpu:nanoseconds:cpu:nanoseconds', '', now(), now());
