@@ -260,7 +260,7 @@ show_hints()
 	local render="$url/pyroscope/render?query=$CPU%7Bservice_name%3D%22shop%22%7D&from=now-1h&until=now&max-nodes=16"
 	local sql="SELECT left(name, 60) AS function, round(flat_pct::numeric, 1) AS flat, round(cum_pct::numeric, 1) AS cum
     FROM pprof.top(pprof.query('$CPU', '{service_name=\"shop\"}',
-                               now() - interval '1 hour', now()))
+                               now() - interval '1 hour', now()), sort => 'cum')
    LIMIT 5"
 
 	printf "\nPyroscope's API, for SDKs, Alloy and Grafana:  %s\n" "$url"
