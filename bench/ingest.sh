@@ -15,17 +15,18 @@ ask()
 	IFS= read -r answer <&"${session[0]}"
 }
 
-# Ingest all bodies in slices; microseconds of CPU per profile, a line per slice.
+# Ingest all $1 bodies in slices, or read them only ($2 false); microseconds of CPU
+# per profile, a line per slice.
 ingest_slices()
 {
-	local profiles=$1 slice=$((($1 + RUNS - 1) / RUNS)) pid before run
+	local profiles=$1 push=$2 slice=$((($1 + RUNS - 1) / RUNS)) pid before run
 	local session_PID
 	coproc session { (cd / && as_server "$PG_BINDIR/psql" -XAtq -v ON_ERROR_STOP=1 -h "$bench_home" -U postgres -d postgres 2>&1); }
 	ask 'SELECT pg_backend_pid();'
 	pid=$answer
 	for ((run = 0; run * slice < profiles; run++)); do
 		before=$(cpu_ns "$pid")
-		ask "CALL bench.ingest_slice($((run * slice)), $slice); SELECT 'done';"
+		ask "CALL bench.ingest_slice($((run * slice)), $slice, $push); SELECT 'done';"
 		[ "$answer" = 'done' ] || die "ingest failed: $answer"
 		echo "$(($(cpu_ns "$pid") - before)) $slice" | awk '{ print $1 / 1000 / $2 }'
 	done
@@ -56,7 +57,10 @@ measure()
 		round(avg(length(body))), round(stddev(length(body)))) FROM bench.bodies"
 	dir=$(mktemp -d)
 	[ "$labels" = yes ] || core_phases "$dir"
-	ingest_slices "$profiles" >"$dir/us"
+	ingest_slices "$profiles" false >"$dir/us"
+	printf '{"bench":"ingest","what":"of which the loop of the benchmark","labels":"%s","unit":"us","profiles":%d,"services":%d,%s}\n' \
+		"$labels" "$profiles" "$SERVICES" "$(spread <"$dir/us")"
+	ingest_slices "$profiles" true >"$dir/us"
 	printf '{"bench":"ingest","what":"server CPU per profile","labels":"%s","unit":"us","profiles":%d,"services":%d,%s}\n' \
 		"$labels" "$profiles" "$SERVICES" "$(spread <"$dir/us")"
 	rm -rf "$dir"
