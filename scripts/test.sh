@@ -258,6 +258,35 @@ suite_fuzz()
 	report fuzz "$good" "$bad"
 }
 
+# Processes that the tests started and left behind live below $work.
+leftovers()
+{
+	local dir
+	for dir in /proc/[0-9]*/cwd; do
+		case $(readlink "$dir" 2>/dev/null) in
+			"$work"*) tr '\0' ' ' <"${dir%cwd}cmdline" 2>/dev/null && echo ;;
+		esac
+	done
+}
+
+# Nothing may be left running; what is just ending gets a moment.
+check_leftovers()
+{
+	local found try
+	[ -n "$work" ] || return 0
+	for try in 1 2 3 4 5 6 7 8 9 10; do
+		found=$(leftovers)
+		[ -n "$found" ] || break
+		sleep 0.5
+	done
+	if [ -n "$found" ]; then
+		printf -- '--- still running after %d looks:\n%s\n' "$try" "$found"
+		report leftovers 0 1
+	else
+		report leftovers 1 0
+	fi
+}
+
 main()
 {
 	local suite suite_start suites=()
@@ -274,6 +303,8 @@ main()
 		suite_start=$SECONDS
 		"suite_$suite" "$@"
 	done
+	suite_start=$SECONDS
+	check_leftovers
 	printf '%d passed, %d failed\n' "$passed" "$failed"
 	[ "$failed" -eq 0 ] && [ "$passed" -gt 0 ]
 }

@@ -34,10 +34,13 @@ sub start
 	my $pid = fork() // die "could not fork: $!";
 	if ($pid == 0)
 	{
+		# a group of its own, so that stop() reaches those who answer, too
+		POSIX::setpgid(0, 0);
 		$SIG{TERM} = sub { POSIX::_exit(0) };
 		eval { accept_all($socket, "$self->{dir}") };
 		POSIX::_exit(1);
 	}
+	POSIX::setpgid($pid, $pid);    # whoever of the two is first
 	close $socket;
 	$self->{pid} = $pid;
 	push @running, $self;
@@ -95,7 +98,7 @@ sub stop
 {
 	my ($self) = @_;
 	return if !$self->{pid} || $self->{owner} != $$;
-	kill 'TERM', $self->{pid};
+	kill '-TERM', $self->{pid};
 	waitpid $self->{pid}, 0;
 	$self->{pid} = 0;
 	return;
