@@ -33,7 +33,11 @@ typedef struct RangeSum
 	TimestampTz first;
 	int64 duration; /* of distinct profiles; saturating */
 
-	/* profiles met so far, by a hash that is never 0: one may have rows in several series */
+	/*
+	 * Profiles met so far, by a hash that is never 0: one may have rows in several
+	 * series.  Only a profile has a duration; flame graphs do without.
+	 */
+	bool with_duration;
 	uint64 *seen;
 	uint64 nseen, seen_mask;
 } RangeSum;
@@ -90,7 +94,8 @@ add_row(void *context, const SelectedRow *row)
 			   &err);
 	if (range->nrows++ == 0 || row->at < range->first)
 		range->first = row->at;
-	if (seen_add(range, row) && pg_add_s64_overflow(range->duration, row->duration, &range->duration))
+	if (range->with_duration && seen_add(range, row) &&
+		pg_add_s64_overflow(range->duration, row->duration, &range->duration))
 		range->duration = PG_INT64_MAX;
 }
 
@@ -109,7 +114,7 @@ parse_type(const text *profile_type, PpArena *arena, PpBytes *canonical)
 /* Parts of the sum of a range, by dictionary; inside storage_begin. */
 static PpSamplesPart *
 sum_range(PpBytes profile_type, const text *selector, TimestampTz since, TimestampTz until,
-		  PpArena *arena, RangeSum *range, uint32_t *nparts)
+		  bool with_duration, PpArena *arena, RangeSum *range, uint32_t *nparts)
 {
 	Selection selection;
 	SelectedService *services;
@@ -119,6 +124,7 @@ sum_range(PpBytes profile_type, const text *selector, TimestampTz since, Timesta
 
 	memset(range, 0, sizeof(*range));
 	range->context = CurrentMemoryContext;
+	range->with_duration = with_duration;
 	range->sum = pp_samples_sum_new(core_alloc_create(CurrentMemoryContext));
 	if (range->sum == NULL)
 		ereport(ERROR, errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory"));
@@ -257,6 +263,7 @@ pprof_query(PG_FUNCTION_ARGS)
 						  PG_GETARG_TEXT_PP(1),
 						  PG_GETARG_TIMESTAMPTZ(2),
 						  PG_GETARG_TIMESTAMPTZ(3),
+						  true,
 						  arena,
 						  &range,
 						  &nparts);
@@ -298,6 +305,7 @@ range_tree(FunctionCallInfo fcinfo, PpFlameRules rules)
 					  PG_GETARG_TEXT_PP(1),
 					  PG_GETARG_TIMESTAMPTZ(2),
 					  PG_GETARG_TIMESTAMPTZ(3),
+					  false,
 					  arena,
 					  &range,
 					  &nparts);
