@@ -192,9 +192,9 @@ static bool
 load_chunks(Checker *checker, PpDict *dict, int64 service_id, DateADT day, uint64 dict_id,
 			char *object)
 {
-	static StoragePlan read = {.sql = "SELECT chunk_no, data FROM pprof.chunks WHERE service_id = $1 "
-									  "AND dict_id = $2 AND day = $3 AND chunk_no >= $4 "
-									  "ORDER BY chunk_no",
+	static StoragePlan read = {.sql = "SELECT last_no, data FROM pprof.chunks WHERE service_id = $1 "
+									  "AND dict_id = $2 AND day = $3 AND last_no >= $4 "
+									  "ORDER BY last_no",
 							   .nargs = 4,
 							   .args = {INT8OID, INT8OID, DATEOID, INT4OID}};
 	Datum values[4] = {Int64GetDatum(service_id),

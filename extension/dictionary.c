@@ -14,7 +14,6 @@
 
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
-#include "storage/lock.h"
 #include "utils/builtins.h"
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
@@ -52,22 +51,6 @@ struct WriterDict
 static HTAB *writers = NULL;
 static uint64 clock_now = 0;
 static bool wrote_chunks = false; /* in this transaction */
-
-int64
-dictionary_lock_key(int64 service_id, DateADT day)
-{
-	return (int64) pp_stable_mix((uint64) service_id ^ UINT64CONST(0x64696374), (uint64) (int64) day);
-}
-
-void
-dictionary_lock(int64 key)
-{
-	LOCKTAG tag;
-
-	/* the fourth field keeps the lock apart from those that anybody can take in SQL */
-	SET_LOCKTAG_ADVISORY(tag, MyDatabaseId, (uint32) (key >> 32), (uint32) key, 4);
-	(void) LockAcquire(&tag, ExclusiveLock, false, false);
-}
 
 static void
 writer_empty(WriterDict *writer)
@@ -130,9 +113,9 @@ find_or_add(int64 service_id, DateADT day)
 void
 dictionary_load(PpDict *dict, int64 service_id, DateADT day, uint64 dict_id, int32 *chunk_no)
 {
-	static StoragePlan read = {.sql = "SELECT chunk_no, data FROM pprof.chunks WHERE service_id = $1 "
-									  "AND dict_id = $2 AND day = $3 AND chunk_no >= $4 "
-									  "ORDER BY chunk_no",
+	static StoragePlan read = {.sql = "SELECT last_no, data FROM pprof.chunks WHERE service_id = $1 "
+									  "AND dict_id = $2 AND day = $3 AND last_no >= $4 "
+									  "ORDER BY last_no",
 							   .nargs = 4,
 							   .args = {INT8OID, INT8OID, DATEOID, INT4OID}};
 	Datum values[4] = {Int64GetDatum(service_id),
@@ -236,8 +219,8 @@ dictionary_id(WriterDict *writer)
 void
 dictionary_flush(WriterDict *writer)
 {
-	static StoragePlan add = {.sql = "INSERT INTO pprof.chunks (service_id, dict_id, day, chunk_no, data) "
-									 "VALUES ($1, $2, $3, $4, $5)",
+	static StoragePlan add = {.sql = "INSERT INTO pprof.chunks (service_id, dict_id, day, first_no, last_no, data) "
+									 "VALUES ($1, $2, $3, $4, $4, $5)",
 							  .nargs = 5,
 							  .args = {INT8OID, INT8OID, DATEOID, INT4OID, BYTEAOID}};
 	Datum values[5];

@@ -22,6 +22,7 @@
 #include "core_glue.h"
 #include "guc.h"
 #include "incoming.h"
+#include "locks.h"
 #include "pprof.h"
 #include "storage.h"
 
@@ -149,8 +150,7 @@ lock_targets(Batch *batch)
 	for (int i = 0; i < batch->nitems; i++)
 		if (!batch->items[i].skip)
 			batch->targets[n++] =
-				(Target){.lock_key =
-							 dictionary_lock_key(batch->items[i].service_id, batch->items[i].day),
+				(Target){.lock_key = lock_day_key(batch->items[i].service_id, batch->items[i].day),
 						 .service_id = batch->items[i].service_id,
 						 .day = batch->items[i].day};
 	qsort(batch->targets, n, sizeof(Target), compare_targets);
@@ -158,7 +158,7 @@ lock_targets(Batch *batch)
 		if (i == 0 || compare_targets(&batch->targets[i], &batch->targets[i - 1]) != 0)
 			batch->targets[batch->ntargets++] = batch->targets[i];
 	for (int i = 0; i < batch->ntargets; i++)
-		dictionary_lock(batch->targets[i].lock_key);
+		lock_day(batch->targets[i].service_id, batch->targets[i].day, LOCK_TO_DESTROY);
 	for (int i = 0; i < batch->ntargets; i++)
 		batch->targets[i].writer =
 			dictionary_for_writing(batch->targets[i].service_id, batch->targets[i].day);
@@ -167,7 +167,7 @@ lock_targets(Batch *batch)
 static Target *
 target_of(Batch *batch, const PushItem *item)
 {
-	Target key = {.lock_key = dictionary_lock_key(item->service_id, item->day),
+	Target key = {.lock_key = lock_day_key(item->service_id, item->day),
 				  .service_id = item->service_id,
 				  .day = item->day};
 

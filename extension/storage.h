@@ -83,9 +83,6 @@ extern void series_at_end(bool commit);
 
 typedef struct WriterDict WriterDict;
 
-/* Serialises writers of a service and day until the end of the transaction. */
-extern int64 dictionary_lock_key(int64 service_id, DateADT day);
-extern void dictionary_lock(int64 key);
 /* The dictionary to write to, up to date; the lock is held.  Valid until the next storage_end. */
 extern WriterDict *dictionary_for_writing(int64 service_id, DateADT day);
 extern PpDict *dictionary_get(WriterDict *writer);

@@ -63,6 +63,7 @@ CREATE TABLE pprof.dictionaries (
     service_id bigint NOT NULL,
     day        date NOT NULL,
     dict_id    bigint NOT NULL,
+    shared     boolean NOT NULL DEFAULT false,
     created    timestamptz NOT NULL DEFAULT pg_catalog.now(),
     PRIMARY KEY (service_id, day, dict_id)
 );
@@ -71,21 +72,24 @@ COMMENT ON TABLE pprof.dictionaries IS 'dictionaries of names and stacks, by ser
 COMMENT ON COLUMN pprof.dictionaries.service_id IS 'the service';
 COMMENT ON COLUMN pprof.dictionaries.day IS 'UTC day of the profiles that refer to it';
 COMMENT ON COLUMN pprof.dictionaries.dict_id IS 'random; samples carry it';
-COMMENT ON COLUMN pprof.dictionaries.created IS 'when it was begun; the newest of a day is written to';
+COMMENT ON COLUMN pprof.dictionaries.shared IS 'ids come from counters in shared memory, for as long as one server runs; else who writes holds a lock until commit';
+COMMENT ON COLUMN pprof.dictionaries.created IS 'when it was begun';
 COMMENT ON INDEX pprof.dictionaries_dict_id_idx IS 'finds the service and day of samples';
 
 CREATE TABLE pprof.chunks (
     service_id bigint NOT NULL,
     dict_id    bigint NOT NULL,
     day        date NOT NULL,
-    chunk_no   integer NOT NULL,
+    first_no   integer NOT NULL,
+    last_no    integer NOT NULL,
     data       bytea NOT NULL
 ) PARTITION BY RANGE (day);
 COMMENT ON TABLE pprof.chunks IS 'contents of dictionaries, in the order in which they grew; never updated';
 COMMENT ON COLUMN pprof.chunks.service_id IS 'the service';
 COMMENT ON COLUMN pprof.chunks.dict_id IS 'the dictionary';
 COMMENT ON COLUMN pprof.chunks.day IS 'its UTC day';
-COMMENT ON COLUMN pprof.chunks.chunk_no IS 'from 0, without gaps; a second writer fails on the key';
+COMMENT ON COLUMN pprof.chunks.first_no IS 'number of its first chunk; numbers count from 0, those of transactions that were rolled back are missing';
+COMMENT ON COLUMN pprof.chunks.last_no IS 'number of its last chunk: several where maintenance put them together';
 COMMENT ON COLUMN pprof.chunks.data IS 'strings, functions, mappings, locations, nodes and stacks; first byte: version';
 
 CREATE TABLE pprof.raw (
@@ -153,68 +157,3 @@ SELECT pg_catalog.pg_extension_config_dump('pprof.chunks', '');
 SELECT pg_catalog.pg_extension_config_dump('pprof.raw', '');
 SELECT pg_catalog.pg_extension_config_dump('pprof.pushes', '');
 SELECT pg_catalog.pg_extension_config_dump('pprof.days', '');
-
--- Partitions.  LIKE and ATTACH lock the parent against other partitions only,
--- PARTITION OF would lock it against everybody.
-CREATE FUNCTION pprof.add_day(day date, tenant text DEFAULT NULL) RETURNS boolean
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
-SET client_min_messages = warning
-AS $$
-DECLARE
-    suffix text := to_char(add_day.day::timestamp, 'YYYYMMDD');
-    parent text;
-    pkey text;
-    low text;
-    high text;
-BEGIN
-    IF add_day.day < '1677-09-22' OR add_day.day > '2262-04-10' THEN
-        RAISE datetime_field_overflow USING MESSAGE = format('day %s cannot have profiles', add_day.day);
-    END IF;
-    -- One at a time; no advisory lock, which anybody could hold.  Who waited must
-    -- see what the other has made: locking a table takes in the news about the
-    -- catalog, which is up to date in every isolation level.
-    LOCK TABLE pprof.days IN SHARE UPDATE EXCLUSIVE MODE;
-    IF to_regclass('pprof.raw_' || suffix) IS NOT NULL THEN
-        RETURN false;
-    END IF;
-    FOREACH parent IN ARRAY '{series_days,chunks,raw}'::text[] LOOP
-        pkey := CASE parent
-                    WHEN 'series_days' THEN 'service_id, type_id, series_id'
-                    WHEN 'chunks' THEN 'service_id, dict_id, chunk_no'
-                    ELSE 'service_id, type_id, at, series_id, profile_id'
-                END;
-        low := to_char(add_day.day::timestamp, 'YYYY-MM-DD') || CASE parent WHEN 'raw' THEN ' 00:00:00+00' ELSE '' END;
-        high := to_char(add_day.day + interval '1 day', 'YYYY-MM-DD') || CASE parent WHEN 'raw' THEN ' 00:00:00+00' ELSE '' END;
-        EXECUTE format('CREATE TABLE pprof.%I (LIKE pprof.%I INCLUDING DEFAULTS INCLUDING STORAGE '
-                       'INCLUDING COMPRESSION, PRIMARY KEY (%s)) WITH (autovacuum_freeze_min_age = 0)',
-                       parent || '_' || suffix, parent, pkey);
-        EXECUTE format('COMMENT ON TABLE pprof.%I IS %L', parent || '_' || suffix,
-                       format('pprof.%s of %s', parent, to_char(add_day.day::timestamp, 'YYYY-MM-DD')));
-        EXECUTE format('ALTER TABLE pprof.%I ATTACH PARTITION pprof.%I FOR VALUES FROM (%L) TO (%L)',
-                       parent, parent || '_' || suffix, low, high);
-    END LOOP;
-    INSERT INTO pprof.days (day, tenant) VALUES (add_day.day, add_day.tenant) ON CONFLICT DO NOTHING;
-    RETURN true;
-END
-$$;
-REVOKE ALL ON FUNCTION pprof.add_day(date, text) FROM PUBLIC;
-COMMENT ON FUNCTION pprof.add_day(date, text) IS 'makes the partitions of a UTC day; false if they are there';
-
-CREATE FUNCTION pprof.create_partitions(ahead integer DEFAULT 7) RETURNS integer
-LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
-SET search_path = pg_catalog, pg_temp
-AS $$
-DECLARE
-    today date := (clock_timestamp() AT TIME ZONE 'UTC')::date;
-    made integer := 0;
-BEGIN
-    FOR i IN 0 .. create_partitions.ahead LOOP
-        made := made + pprof.add_day(today + i)::integer;
-    END LOOP;
-    RETURN made;
-END
-$$;
-REVOKE ALL ON FUNCTION pprof.create_partitions(integer) FROM PUBLIC;
-COMMENT ON FUNCTION pprof.create_partitions(integer)
-    IS 'makes the partitions of today and the days ahead that are missing; the launcher calls it';

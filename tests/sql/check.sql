@@ -20,11 +20,11 @@ BEGIN
     ROLLBACK;
 END $$;
 CALL damage('UPDATE pprof.raw SET total = total + 1 WHERE total < 20000000');
-CALL damage('UPDATE pprof.chunks SET chunk_no = 7 WHERE chunk_no = 0');
-CALL damage('DELETE FROM pprof.chunks WHERE chunk_no = 1');
-CALL damage($$UPDATE pprof.chunks SET data = substr(data, 1, length(data) - 1) WHERE chunk_no = 1$$);
-CALL damage($$UPDATE pprof.chunks SET data = set_byte(data, 0, 9) WHERE chunk_no = 0$$);
-CALL damage('UPDATE pprof.chunks SET data = (SELECT data FROM pprof.chunks WHERE chunk_no = 0) WHERE chunk_no = 1');
+CALL damage('UPDATE pprof.chunks SET first_no = 7, last_no = 7 WHERE last_no = 0');
+CALL damage('DELETE FROM pprof.chunks WHERE last_no = 1');
+CALL damage($$UPDATE pprof.chunks SET data = substr(data, 1, length(data) - 1) WHERE last_no = 1$$);
+CALL damage($$UPDATE pprof.chunks SET data = set_byte(data, 0, 9) WHERE last_no = 0$$);
+CALL damage('UPDATE pprof.chunks SET data = (SELECT data FROM pprof.chunks WHERE last_no = 0) WHERE last_no = 1');
 CALL damage('DELETE FROM pprof.dictionaries');
 CALL damage('DELETE FROM pprof.series_days');
 CALL damage('DELETE FROM pprof.series');
