@@ -6,13 +6,17 @@
  * A service takes its profiles from the recorded ones in a seeded order.  Each
  * profile mixes some recordings: a tenth of the samples of each is dropped, a
  * tenth of another's is added, counts are drawn anew.  Then some stacks are made
- * that nobody has seen: a frame near the leaf gets another line, so that it and
- * all below it are new nodes.  Their number follows what was measured on one
- * busy Go service: new stacks per profile falling as n^-0.14, 16 of them at the
- * 12,000th profile, about 2.65 new nodes for each.  Labels of samples are dropped
- * unless --labels keeps them: each set of them becomes a series of its own.
+ * that nobody has seen: a frame near the leaf gets another line, or another
+ * function, so that it and all below it are new nodes.  Their number follows what
+ * was measured on one busy Go service: new stacks per profile falling as n^-0.14,
+ * 16 of them at the 12,000th profile, about 2.65 new nodes for each; new to the
+ * eyes of functions are 30 % of them there, falling as n^-0.25.  bench/growth.c
+ * shows the result.  Labels of samples are dropped unless --labels keeps them:
+ * each set of them becomes a series of its own.
  *
  * Rows come out interleaved: all services and pods of one scrape, then the next.
+ * A part of a corpus (--first-service, --first-scrape) is what the whole would
+ * have there.
  */
 #include "core/pp_codec.h"
 #include "core/pp_inflate.h"
@@ -40,6 +44,7 @@ typedef struct Options
 {
 	const char *dir;
 	int services, pods, scrapes;
+	int first_service, first_scrape;
 	int64_t start, interval; /* seconds */
 	uint64_t seed;
 	double growth; /* new stacks at the 12,000th profile of a service */
@@ -175,9 +180,12 @@ shell(const PpProfile *p, uint32_t extra, PpArena *arena)
 	return out;
 }
 
-/* Append one stack nobody has: sample s with another line in a frame near the leaf. */
+/*
+ * Append one stack nobody has: sample s with another line, or another function, in
+ * a frame near the leaf.
+ */
 static void
-add_new_stack(const PpProfile *p, PpProfile *out)
+add_new_stack(const PpProfile *p, bool other_function, PpProfile *out)
 {
 	const PpSample *s = &p->samples[rng() % p->nsamples];
 	uint32_t depth = 0;
@@ -198,6 +206,8 @@ add_new_stack(const PpProfile *p, PpProfile *out)
 	loc->line_off = out->nlines;
 	memcpy(&out->lines[out->nlines], &p->lines[old->line_off], old->nlines * sizeof(PpLine));
 	out->lines[out->nlines].line += (int64_t) (1 + rng() % 100000);
+	if (other_function)
+		out->lines[out->nlines].function = (uint32_t) (rng() % p->nfunctions);
 	out->nlines += old->nlines;
 
 	PpSample *fresh = &out->samples[out->nsamples];
@@ -223,10 +233,13 @@ add(PpMerge *merge, const PpProfile *profile)
 		die("merge", &err);
 }
 
-/* One new body: `mix` recordings and a tenth of one more; gzip'd profile.proto from malloc. */
+/*
+ * One new body: `mix` recordings and a tenth of one more, `fresh` new stacks, a
+ * share of `functions` of them with another function; gzip'd profile.proto from malloc.
+ */
 static uint8_t *
 make_body(const Recording *recordings, uint64_t n, uint64_t first, const Options *o, uint32_t fresh,
-		  int64_t time_nanos, size_t *len)
+		  double functions, int64_t time_nanos, size_t *len)
 {
 	PpArena *arena = pp_arena_new(&pp_alloc_malloc);
 	PpMerge *merge = pp_merge_new(&pp_alloc_malloc, PP_MERGE_ORDERED);
@@ -242,7 +255,7 @@ make_body(const Recording *recordings, uint64_t n, uint64_t first, const Options
 
 		draw_samples(from, i < o->mix ? 0.9 : 0.1, part);
 		for (uint32_t k = 0; i == 0 && k < fresh; k++)
-			add_new_stack(from, part);
+			add_new_stack(from, rng_unit() < functions, part);
 		add(merge, part);
 	}
 	if (pp_merge_finish(merge, arena, &mixed, &err) != PP_OK)
@@ -305,16 +318,16 @@ generate(const Recording *recordings, int n, const Options *o)
 	put(signature, sizeof(signature));
 	put_int4(0);
 	put_int4(0);
-	for (int scrape = 0; scrape < o->scrapes; scrape++)
+	for (int scrape = o->first_scrape; scrape < o->first_scrape + o->scrapes; scrape++)
 		for (int pod = 0; pod < o->pods; pod++)
-			for (int service = 0; service < o->services; service++)
+			for (int service = o->first_service; service < o->first_service + o->services; service++)
 			{
 				int seq = scrape * o->pods + pod;
 				double growth = o->growth * pow((seq + 1) / 12000.0, -0.14);
-				/* pods of one scrape are spread over the interval */
-				int64_t at =
-					(o->start + scrape * o->interval) * 1000000 +
-					(pod * o->services + service) * o->interval * 1000000 / (o->pods * o->services);
+				double functions = fmin(1, 0.3 * pow((seq + 1) / 12000.0, -0.11));
+				/* pods of one scrape are spread over the interval, services over 1 ms */
+				int64_t at = (o->start + scrape * o->interval) * 1000000 +
+							 pod * o->interval * 1000000 / o->pods + service * 19;
 				uint8_t *body;
 				size_t len;
 
@@ -324,6 +337,7 @@ generate(const Recording *recordings, int n, const Options *o)
 								 (uint64_t) seq * 7 + (uint64_t) service * 13,
 								 o,
 								 (uint32_t) (growth + rng_unit()),
+								 functions,
 								 at * 1000,
 								 &len);
 				put_row(service, pod, seq, at, body, len);
@@ -344,6 +358,8 @@ main(int argc, char **argv)
 											 {"seed", required_argument, NULL, 'r'},
 											 {"mix", required_argument, NULL, 'm'},
 											 {"labels", no_argument, NULL, 'l'},
+											 {"first-service", required_argument, NULL, 'S'},
+											 {"first-scrape", required_argument, NULL, 'N'},
 											 {"growth", required_argument, NULL, 'g'},
 											 {NULL, 0, NULL, 0}};
 	Options o = {.services = 1,
@@ -385,6 +401,12 @@ main(int argc, char **argv)
 			case 'm':
 				o.mix = atoi(optarg);
 				break;
+			case 'S':
+				o.first_service = atoi(optarg);
+				break;
+			case 'N':
+				o.first_scrape = atoi(optarg);
+				break;
 			case 'l':
 				o.labels = true;
 				break;
@@ -395,7 +417,8 @@ main(int argc, char **argv)
 	{
 		fprintf(stderr,
 				"usage: corpus --profiles DIR [--services N] [--pods N] [--scrapes N] [--start UNIX]"
-				" [--interval S] [--seed N] [--growth X] [--mix N] [--labels]\n");
+				" [--interval S] [--seed N] [--growth X] [--mix N] [--labels]"
+				" [--first-service N] [--first-scrape N]\n");
 		return 2;
 	}
 
