@@ -31,13 +31,13 @@ push_corpus()
 {
 	local what=$1 start=$2 services=$3 pods=$4 scrapes=$5
 	shift 5
-	printf '{"bench":"http","what":"%s",' "$what"
 	"$TOP/build/bench/corpus" --profiles "$RECORDED" --seed "$SEED" --start "$start" \
 		--services "$services" --pods "$pods" --scrapes "$scrapes" |
-		"$TOP/build/bench/http_load" "127.0.0.1:$PORT" "$@" | sed 's/$/}/'
+		"$TOP/build/bench/http_load" "$@" "http://127.0.0.1:$PORT" |
+		sed "s/{\"bench\":\"http_load\"/{\"bench\":\"http\",\"what\":\"$what\"/"
 }
 
-push_corpus 'durable ingest' 1767225600 "$SERVICES" "$PODS" "$SCRAPES" "$CLIENTS"
-push_corpus 'one service at its own pace' 1767312000 1 50 3 "$CLIENTS" "$RATE"
+push_corpus 'durable ingest' 1767225600 "$SERVICES" "$PODS" "$SCRAPES" --clients "$CLIENTS" --rounds 10
+push_corpus 'one service at its own pace' 1767312000 1 50 3 --clients "$CLIENTS" --rate "$RATE"
 awk '/VmHWM/ { printf "{\"bench\":\"http\",\"what\":\"resident memory of the bridge, peak\",\"kB\":%d}\n", $2 }' \
 	"/proc/$bridge/status"

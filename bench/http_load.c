@@ -2,15 +2,23 @@
  * http_load.c
  *		Pushes a corpus over HTTP with many keep-alive clients and says how fast.
  *
- *     corpus ... | http_load HOST:PORT CLIENTS [RATE]
+ *     http_load [--clients N] [--rate N] [--rounds N] [--corpus FILE]... URL...
  *
- * The corpus is what bench/corpus.c writes; each of its profiles becomes one Push
- * request with one profile.  Without RATE every client sends its next request when
- * the last one is answered; with RATE all of them together keep to so many
- * requests per second, and latencies count from when a request was due.
+ * A URL is that of any server that speaks Pyroscope's push.v1, http only.  The
+ * corpus is what bench/corpus.c writes (several files are put together by time;
+ * without a file: standard input); each of its profiles becomes one Push request
+ * with one profile.  Without --rate every client sends its next request when the
+ * last one is answered; with it all of them together keep to so many requests per
+ * second, and latencies count from when a request was due.
+ *
+ * With several URLs, or --rounds, the corpus is cut into rounds and every round
+ * goes to each URL, the first one changing from round to round.  One JSON line per
+ * URL has the rate of all rounds together and the median, least and greatest one.
  */
 #include <arpa/inet.h>
 #include <endian.h>
+#include <fcntl.h>
+#include <getopt.h>
 #include <netdb.h>
 #include <netinet/tcp.h>
 #include <pthread.h>
@@ -20,24 +28,44 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <time.h>
 #include <unistd.h>
 
 #define COPY_HEADER 19 /* signature, flags, length of the extension */
 #define COLUMNS		5
+#define MAX_TARGETS 8
+#define MAX_ROUNDS	1000
 
 typedef struct Profile
 {
+	int64_t at;
 	uint32_t service, pod, len;
 	const char *body;
 } Profile;
 
+typedef struct Target
+{
+	const char *url;
+	char *host, *path; /* path: without a slash at its end */
+	struct addrinfo *address;
+	_Atomic size_t failed;
+	double seconds;
+	double per_second[MAX_ROUNDS];
+	int64_t *latency_us; /* by profile */
+} Target;
+
 static Profile *profiles;
 static size_t nprofiles;
-static _Atomic size_t next_profile, nfailed;
-static int64_t *latency_us, rate, started_us;
-static struct addrinfo *server;
+static int64_t rate;
+
+/* The round that is running. */
+static Target *target;
+static _Atomic size_t next_profile;
+static size_t first_profile, end_profile;
+static int64_t started_us;
 
 static int64_t
 now_us(void)
@@ -55,6 +83,7 @@ die(const char *what)
 	exit(1);
 }
 
+/* All of standard input. */
 static char *
 read_all(size_t *len)
 {
@@ -74,6 +103,24 @@ read_all(size_t *len)
 	}
 }
 
+/* A corpus may be larger than memory. */
+static char *
+map_file(const char *path, size_t *len)
+{
+	int fd = open(path, O_RDONLY);
+	struct stat st;
+	char *data;
+
+	if (fd < 0 || fstat(fd, &st) != 0)
+		die(path);
+	*len = (size_t) st.st_size;
+	data = mmap(NULL, *len, PROT_READ, MAP_SHARED, fd, 0);
+	close(fd);
+	if (data == MAP_FAILED)
+		die(path);
+	return data;
+}
+
 static uint32_t
 be32(const char *p)
 {
@@ -85,10 +132,10 @@ be32(const char *p)
 
 /* Rows of (service int4, pod int4, seq int4, at timestamptz, body bytea). */
 static void
-read_corpus(void)
+read_corpus(const char *data, size_t len)
 {
-	size_t len, at = COPY_HEADER, cap = 0;
-	const char *data = read_all(&len);
+	static size_t cap = 0;
+	size_t at = COPY_HEADER;
 
 	while (at + 2 <= len && data[at] == 0 && data[at + 1] == COLUMNS)
 	{
@@ -106,11 +153,23 @@ read_corpus(void)
 		}
 		if (nprofiles == cap)
 			profiles = realloc(profiles, (cap = cap == 0 ? 1024 : cap * 2) * sizeof(Profile));
-		profiles[nprofiles++] = (Profile){.service = be32(fields[0]),
-										  .pod = be32(fields[1]),
-										  .len = lengths[4],
-										  .body = fields[4]};
+		profiles[nprofiles++] =
+			(Profile){.at = (int64_t) ((uint64_t) be32(fields[3]) << 32 | be32(fields[3] + 4)),
+					  .service = be32(fields[0]),
+					  .pod = be32(fields[1]),
+					  .len = lengths[4],
+					  .body = fields[4]};
 	}
+}
+
+static int
+compare_times(const void *a, const void *b)
+{
+	const Profile *x = a, *y = b;
+
+	if (x->at != y->at)
+		return x->at < y->at ? -1 : 1;
+	return (x->service > y->service) - (x->service < y->service);
 }
 
 static size_t
@@ -164,8 +223,10 @@ request_head(const Profile *profile, char *out, size_t size)
 	nseries = put_field(series, 1, NULL, nlabels + nsample + nraw + profile->len);
 	n = snprintf(out,
 				 size,
-				 "POST /push.v1.PusherService/Push HTTP/1.1\r\nHost: bench\r\n"
+				 "POST %s/push.v1.PusherService/Push HTTP/1.1\r\nHost: %s\r\n"
 				 "Content-Type: application/proto\r\nContent-Length: %zu\r\n\r\n",
+				 target->path,
+				 target->host,
 				 nseries + nlabels + nsample + nraw + profile->len);
 	memcpy(out + n, series, nseries);
 	memcpy(out + (size_t) n + nseries, labels, nlabels);
@@ -217,9 +278,10 @@ read_answer(int fd)
 static int
 connect_server(void)
 {
-	int fd = socket(server->ai_family, SOCK_STREAM, 0), on = 1;
+	const struct addrinfo *address = target->address;
+	int fd = socket(address->ai_family, SOCK_STREAM, 0), on = 1;
 
-	if (fd < 0 || connect(fd, server->ai_addr, server->ai_addrlen) != 0)
+	if (fd < 0 || connect(fd, address->ai_addr, address->ai_addrlen) != 0)
 		die("could not connect");
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	return fd;
@@ -232,7 +294,7 @@ client(void *arg)
 	char head[2048];
 	size_t i;
 
-	while ((i = atomic_fetch_add(&next_profile, 1)) < nprofiles)
+	while ((i = atomic_fetch_add(&next_profile, 1)) < end_profile)
 	{
 		int64_t begin = now_us();
 		size_t len = request_head(&profiles[i], head, sizeof(head));
@@ -240,7 +302,7 @@ client(void *arg)
 
 		if (rate > 0)
 		{
-			int64_t due = started_us + (int64_t) i * 1000000 / rate;
+			int64_t due = started_us + (int64_t) (i - first_profile) * 1000000 / rate;
 
 			if (due > begin)
 				usleep((useconds_t) (due - begin));
@@ -248,10 +310,10 @@ client(void *arg)
 		}
 		if (send_all(fd, head, len, MSG_MORE) && send_all(fd, profiles[i].body, profiles[i].len, 0))
 			status = read_answer(fd);
-		latency_us[i] = now_us() - begin;
+		target->latency_us[i] = now_us() - begin;
 		if (status == 200)
 			continue;
-		atomic_fetch_add(&nfailed, 1);
+		atomic_fetch_add(&target->failed, 1);
 		close(fd);
 		fd = connect_server();
 	}
@@ -259,47 +321,158 @@ client(void *arg)
 	return NULL;
 }
 
+/* Send the profiles from first to end (exclusive) to a target; the seconds it took. */
+static double
+run(Target *to, size_t first, size_t end, int clients)
+{
+	pthread_t *threads = calloc((size_t) clients, sizeof(pthread_t));
+
+	target = to;
+	first_profile = first;
+	end_profile = end;
+	atomic_store(&next_profile, first);
+	started_us = now_us();
+	for (int i = 0; i < clients; i++)
+		pthread_create(&threads[i], NULL, client, NULL);
+	for (int i = 0; i < clients; i++)
+		pthread_join(threads[i], NULL);
+	free(threads);
+	return (double) (now_us() - started_us) / 1e6;
+}
+
 static int
-compare(const void *a, const void *b)
+compare_latencies(const void *a, const void *b)
 {
 	int64_t left = *(const int64_t *) a, right = *(const int64_t *) b;
 
 	return (left > right) - (left < right);
 }
 
+static int
+compare_rates(const void *a, const void *b)
+{
+	double left = *(const double *) a, right = *(const double *) b;
+
+	return (left > right) - (left < right);
+}
+
+static void
+parse_url(Target *to, const char *url)
+{
+	static const char scheme[] = "http://";
+	char *copy, *port;
+
+	to->url = url;
+	if (strncmp(url, scheme, strlen(scheme)) != 0)
+		die("a URL begins with http://");
+	copy = strdup(url + strlen(scheme));
+	to->path = strchr(copy, '/');
+	if (to->path == NULL)
+		to->path = strdup("");
+	else
+	{
+		char *path = strdup(to->path);
+
+		*to->path = '\0';
+		if (path[strlen(path) - 1] == '/')
+			path[strlen(path) - 1] = '\0';
+		to->path = path;
+	}
+	to->host = strdup(copy);
+	port = strrchr(copy, ':');
+	if (port != NULL)
+		*port++ = '\0';
+	if (getaddrinfo(copy, port == NULL ? "80" : port, NULL, &to->address) != 0)
+		die("unknown host");
+	free(copy);
+}
+
+static void
+print_target(Target *to, int rounds, int clients)
+{
+	qsort(to->latency_us, nprofiles, sizeof(int64_t), compare_latencies);
+	qsort(to->per_second, (size_t) rounds, sizeof(double), compare_rates);
+	printf("{\"bench\":\"http_load\",\"url\":\"%s\",\"profiles\":%zu,\"failed\":%zu,\"clients\":%d,"
+		   "\"per_second\":%.0f,\"rounds\":%d,\"median\":%.0f,\"min\":%.0f,\"max\":%.0f,"
+		   "\"p50_ms\":%.2f,\"p99_ms\":%.2f}\n",
+		   to->url,
+		   nprofiles,
+		   (size_t) to->failed,
+		   clients,
+		   (double) nprofiles / to->seconds,
+		   rounds,
+		   to->per_second[rounds / 2],
+		   to->per_second[0],
+		   to->per_second[rounds - 1],
+		   (double) to->latency_us[nprofiles / 2] / 1000,
+		   (double) to->latency_us[nprofiles * 99 / 100] / 1000);
+}
+
 int
 main(int argc, char **argv)
 {
-	int clients = argc > 2 ? atoi(argv[2]) : 0;
-	char *colon = argc > 2 ? strrchr(argv[1], ':') : NULL;
-	pthread_t *threads;
-	double seconds;
+	static const struct option longopts[] = {{"clients", required_argument, NULL, 'c'},
+											 {"rate", required_argument, NULL, 'r'},
+											 {"rounds", required_argument, NULL, 'n'},
+											 {"corpus", required_argument, NULL, 'f'},
+											 {NULL, 0, NULL, 0}};
+	static Target targets[MAX_TARGETS];
+	int clients = 32, rounds = 1, ntargets, c;
+	bool mapped = false;
+	size_t len;
 
-	if (clients < 1 || colon == NULL)
-		die("usage: corpus ... | http_load HOST:PORT CLIENTS [RATE]");
-	rate = argc > 3 ? atoll(argv[3]) : 0;
-	*colon = '\0';
-	if (getaddrinfo(argv[1], colon + 1, NULL, &server) != 0)
-		die("unknown host");
-	read_corpus();
+	while ((c = getopt_long(argc, argv, "", longopts, NULL)) != -1)
+		switch (c)
+		{
+			case 'c':
+				clients = atoi(optarg);
+				break;
+			case 'r':
+				rate = atoll(optarg);
+				break;
+			case 'n':
+				rounds = atoi(optarg);
+				break;
+			case 'f':
+			{
+				const char *data = map_file(optarg, &len);
+
+				read_corpus(data, len);
+				mapped = true;
+				break;
+			}
+			default:
+				return 2;
+		}
+	ntargets = argc - optind;
+	if (clients < 1 || rounds < 1 || rounds > MAX_ROUNDS || ntargets < 1 || ntargets > MAX_TARGETS)
+		die("usage: http_load [--clients N] [--rate N] [--rounds N] [--corpus FILE]... URL...");
+	if (!mapped)
+	{
+		const char *data = read_all(&len);
+
+		read_corpus(data, len);
+	}
 	if (nprofiles == 0)
 		die("the corpus is empty");
-	latency_us = calloc(nprofiles, sizeof(int64_t));
-	threads = calloc((size_t) clients, sizeof(pthread_t));
-	started_us = now_us();
-	for (int i = 0; i < clients; i++)
-		pthread_create(&threads[i], NULL, client, NULL);
-	for (int i = 0; i < clients; i++)
-		pthread_join(threads[i], NULL);
-	seconds = (double) (now_us() - started_us) / 1e6;
-	qsort(latency_us, nprofiles, sizeof(int64_t), compare);
-	printf("\"profiles\":%zu,\"failed\":%zu,\"clients\":%d,\"per_second\":%.0f,"
-		   "\"p50_ms\":%.2f,\"p99_ms\":%.2f\n",
-		   nprofiles,
-		   (size_t) nfailed,
-		   clients,
-		   (double) nprofiles / seconds,
-		   (double) latency_us[nprofiles / 2] / 1000,
-		   (double) latency_us[nprofiles * 99 / 100] / 1000);
+	qsort(profiles, nprofiles, sizeof(Profile), compare_times);
+	for (int t = 0; t < ntargets; t++)
+	{
+		parse_url(&targets[t], argv[optind + t]);
+		targets[t].latency_us = calloc(nprofiles, sizeof(int64_t));
+	}
+	for (int round = 0; round < rounds; round++)
+		for (int t = 0; t < ntargets; t++)
+		{
+			Target *to = &targets[(round + t) % ntargets];
+			size_t first = nprofiles * (size_t) round / (size_t) rounds;
+			size_t end = nprofiles * ((size_t) round + 1) / (size_t) rounds;
+			double seconds = run(to, first, end, clients);
+
+			to->seconds += seconds;
+			to->per_second[round] = (double) (end - first) / seconds;
+		}
+	for (int t = 0; t < ntargets; t++)
+		print_target(&targets[t], rounds, clients);
 	return 0;
 }
