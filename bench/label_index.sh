@@ -21,7 +21,7 @@ CREATE TABLE bench.template AS
 SELECT r.at, r.duration, r.total, r.samples, t.profile_type, t.type_id
   FROM pprof.raw r JOIN pprof.service_types t USING (service_id, type_id) LIMIT 1;
 -- It has served: what is counted below is made of the rows that follow.
-TRUNCATE pprof.raw, pprof.series_days, pprof.series, pprof.service_types, pprof.services;
+TRUNCATE pprof.raw, pprof.series_days, pprof.label_days, pprof.series, pprof.service_types, pprof.services;
 INSERT INTO pprof.services (service_id, tenant, name)
 SELECT n, 'anonymous', 'service-' || n FROM generate_series(1, :services) n;
 INSERT INTO pprof.service_types (service_id, type_id, profile_type)
@@ -34,6 +34,7 @@ SELECT s, p, jsonb_build_object(
   FROM generate_series(1, :services) s, generate_series(1, :pods) p;
 INSERT INTO pprof.series_days (service_id, day, type_id, series_id)
 SELECT s.service_id, (t.at AT TIME ZONE 'UTC')::date, t.type_id, s.series_id FROM pprof.series s, bench.template t;
+SELECT pprof.label_summary_rebuild(s.service_id, (t.at AT TIME ZONE 'UTC')::date) FROM pprof.services s, bench.template t;
 INSERT INTO pprof.raw (service_id, type_id, series_id, at, duration, total, profile_id, samples)
 SELECT s.service_id, t.type_id, s.series_id, t.at, t.duration, t.total, gen_random_uuid(), t.samples
   FROM pprof.series s, bench.template t;
@@ -103,4 +104,11 @@ latency 'label values, pod' "pprof.label_values('pod', '{}', $RANGE)" "$SERIES"
 latency 'label values, pod of a service' "pprof.label_values('pod', $ONE, $RANGE)" "$PODS"
 latency 'label sets, service and type' "pprof.label_sets('{}', '{service_name,__profile_type__}', $RANGE)" "$SERVICES"
 latency 'label sets of a service' "pprof.label_sets($ONE, '{}', $RANGE)" "$PODS"
+# Selectors on labels of series: what matches is looked at one by one.
+readonly POD="ARRAY['{pod=\"pod-7-77\"}']" NODE="ARRAY['{node=\"node-7\"}']" VERSION="ARRAY['{service_name=\"service-7\", version=\"v1.3\"}']"
+latency 'label names of a pod' "pprof.label_names($POD, $RANGE)" 14
+latency 'label names of a node, all services' "pprof.label_names($NODE, $RANGE)" 14
+latency 'label values, pod of a node, all services' "pprof.label_values('pod', $NODE, $RANGE)" $((SERVICES * PODS / 200))
+latency 'label values, pod of a version of a service' "pprof.label_values('pod', $VERSION, $RANGE)" 286
+latency 'label sets of a node, all services' "pprof.label_sets($NODE, '{}', $RANGE)" $((SERVICES * PODS / 200))
 exit $((failures > 0))

@@ -15,6 +15,7 @@
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
+#include "check_labels.h"
 #include "core/pp_spans.h"
 #include "core_glue.h"
 #include "pprof.h"
@@ -177,6 +178,18 @@ check_references(Checker *checker)
 			"SELECT pg_catalog.format('dictionary %s', dict_id), 'id belongs to several' "
 			"FROM pprof.dictionaries GROUP BY dict_id HAVING pg_catalog.count(*) > 1 ORDER BY 1, 2"};
 	uint64 rows = storage_read(&read, NULL, NULL, MAX_PROBLEMS);
+
+	for (uint64 i = 0; i < rows; i++)
+		problem(checker,
+				TextDatumGetCString(storage_value(i, 1)),
+				"%s",
+				TextDatumGetCString(storage_value(i, 2)));
+}
+
+static void
+check_labels(Checker *checker)
+{
+	uint64 rows = check_labels_read(MAX_PROBLEMS);
 
 	for (uint64 i = 0; i < rows; i++)
 		problem(checker,
@@ -410,6 +423,7 @@ pprof_check(PG_FUNCTION_ARGS)
 	check_types(checker);
 	check_series(checker);
 	check_references(checker);
+	check_labels(checker);
 	check_stored(checker);
 	storage_end();
 	rows_begin(&rows, fcinfo);

@@ -22,6 +22,7 @@
 #include "core_glue.h"
 #include "guc.h"
 #include "incoming.h"
+#include "label_summary.h"
 #include "locks.h"
 #include "pprof.h"
 #include "storage.h"
@@ -62,6 +63,7 @@ typedef struct Batch
 	Target *targets;
 	int nrows;
 	Row *rows;
+	LabelSummary new_series; /* rows of series_days that this batch made */
 } Batch;
 
 /* --- services, days, dictionaries --- */
@@ -420,6 +422,15 @@ row_spans(const Row *row, PpAlloc *alloc)
 }
 
 static void
+note_series_day(Batch *batch, const Row *row, int64 type_id)
+{
+	int64 service_id = row->item->service_id;
+
+	if (series_day(service_id, row->item->day, type_id, row->series_id))
+		label_summary_note(&batch->new_series, service_id, row->item->day, type_id, row->series_id);
+}
+
+static void
 insert_row(Batch *batch, const Row *row, PpAlloc *alloc)
 {
 	static StoragePlan add =
@@ -451,9 +462,9 @@ insert_row(Batch *batch, const Row *row, PpAlloc *alloc)
 	if (storage_run(&add, values, NULL) == 0)
 		return;
 	row->item->stored++;
-	series_day(row->item->service_id, row->item->day, row->type_id, row->series_id);
+	note_series_day(batch, row, row->type_id);
 	if (row->type->counted.len > 0)
-		series_day(row->item->service_id, row->item->day, row->counted_id, row->series_id);
+		note_series_day(batch, row, row->counted_id);
 }
 
 static void
@@ -478,6 +489,7 @@ store(Incoming *incoming, int n, int *stored)
 	Batch batch = {.nitems = n};
 
 	storage_begin();
+	batch.new_series.context = CurrentMemoryContext;
 	batch.items = palloc0(sizeof(PushItem) * Max(n, 1));
 	for (int i = 0; i < n; i++)
 		batch.items[i] = (PushItem){.in = &incoming[i],
@@ -495,6 +507,7 @@ store(Incoming *incoming, int n, int *stored)
 	qsort(batch.rows, batch.nrows, sizeof(Row), compare_row_ids);
 	intern_items(&batch);
 	insert_rows(&batch);
+	label_summary_store(&batch.new_series);
 	for (int i = 0; i < n; i++)
 		stored[i] = batch.items[i].stored;
 	storage_end();

@@ -16,6 +16,7 @@
 
 #include "core/pp_names.h"
 #include "core_glue.h"
+#include "label_summary.h"
 #include "pprof.h"
 #include "rows.h"
 #include "selection.h"
@@ -61,6 +62,15 @@ static const char *const private_names[] = {"__name__",
 	"AND (s.service_id, s.series_id) IN (SELECT d.service_id, d.series_id "                        \
 	"FROM pprof.series_days d JOIN unnest($1, $2) AS t (service_id, type_id) "                     \
 	"USING (service_id, type_id) WHERE d.day >= $4 AND d.day <= $5)"
+
+/*
+ * Values of the label $6 ('': names of labels) of candidates, from the summary:
+ * one look into an index per candidate and day, however the planner sees it.
+ */
+#define SUMMARY                                                                                    \
+	"SELECT DISTINCT l.value FROM unnest($1, $2) AS t (service_id, type_id), "                     \
+	"LATERAL (SELECT d.value FROM pprof.label_days d WHERE d.service_id = t.service_id "           \
+	"AND d.type_id = t.type_id AND d.name = $6 AND d.day >= $4 AND d.day <= $5 OFFSET 0) l"
 
 #define ARGUMENTS                                                                                  \
 	.args = {INT8ARRAYOID, INT8ARRAYOID, TEXTOID, DATEOID, DATEOID, TEXTOID},                      \
@@ -163,9 +173,9 @@ static uint64
 present_types(LabelQuery *query)
 {
 	static StoragePlan by_type =
-		{.sql = "SELECT t.n FROM unnest($1, $2) WITH ORDINALITY AS t (service_id, type_id, n) "
-				"WHERE EXISTS (SELECT FROM pprof.series_days d WHERE d.service_id = t.service_id "
-				"AND d.type_id = t.type_id AND d.day >= $4 AND d.day <= $5)",
+		{.sql = "SELECT t.n FROM unnest($1, $2) WITH ORDINALITY AS t (service_id, type_id, n), "
+				"LATERAL (SELECT FROM pprof.series_days d WHERE d.service_id = t.service_id "
+				"AND d.type_id = t.type_id AND d.day >= $4 AND d.day <= $5 LIMIT 1) d",
 		 .nargs = 6,
 		 ARGUMENTS};
 	static StoragePlan by_series = {.sql = "SELECT DISTINCT t.n " PRESENT, .nargs = 6, ARGUMENTS};
@@ -279,6 +289,31 @@ is_private(PpBytes name)
 	return false;
 }
 
+/*
+ * Values of a label, or names of labels if its name is empty, from the summary;
+ * false: it cannot tell, as the selectors look at labels of series, or because
+ * of a text that is too long for it.
+ */
+static bool
+add_from_summary(TextList *list, LabelQuery *query, const text *name)
+{
+	static StoragePlan summary = {.sql = SUMMARY, .nargs = 6, ARGUMENTS};
+	int before = list->n;
+
+	if (query->selection.labels_text != NULL || VARSIZE_ANY_EXHDR(name) > LABEL_SUMMARY_NAME)
+		return false;
+	query->values[5] = PointerGetDatum(name);
+	query->nulls[5] = ' ';
+	text_list_add_rows(list, query_run(query, &summary));
+	for (int i = before; i < list->n; i++)
+		if (list->texts[i].len == 0)
+		{
+			list->n = before;
+			return false;
+		}
+	return true;
+}
+
 PPROF_FUNCTION(pprof_label_names);
 Datum
 pprof_label_names(PG_FUNCTION_ARGS)
@@ -298,7 +333,7 @@ pprof_label_names(PG_FUNCTION_ARGS)
 		for (size_t j = 0; j < lengthof(private_names); j++)
 			if (private_label(candidate_of(&query, i), pp_bytes_cstr(private_names[j])).len > 0)
 				text_list_add(&list, pp_bytes_cstr(private_names[j]));
-	if (rows > 0)
+	if (rows > 0 && !add_from_summary(&list, &query, cstring_to_text("")))
 		text_list_add_rows(&list, query_run(&query, &names));
 	storage_end();
 	return text_list_put(&list, fcinfo);
@@ -328,7 +363,7 @@ pprof_label_values(PG_FUNCTION_ARGS)
 		for (uint64 i = 0; i < rows; i++)
 			text_list_add(&list, private_label(candidate_of(&query, i), name));
 	}
-	else
+	else if (!add_from_summary(&list, &query, PG_GETARG_TEXT_PP(0)))
 	{
 		query.values[5] = PG_GETARG_DATUM(0);
 		query.nulls[5] = ' ';

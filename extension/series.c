@@ -285,7 +285,7 @@ series_labels(int64 service_id, const PpLabelSet *labels)
 	return 0;
 }
 
-void
+bool
 series_day(int64 service_id, DateADT day, int64 type_id, int64 series_id)
 {
 	static StoragePlan find = {.sql = "SELECT 1 FROM pprof.series_days WHERE service_id = $1 "
@@ -306,11 +306,13 @@ series_day(int64 service_id, DateADT day, int64 type_id, int64 series_id)
 					   Int64GetDatum(type_id),
 					   Int64GetDatum(series_id)};
 	int64 ignored;
+	bool added = false;
 
 	if (cache_get(&key, &ignored))
-		return;
+		return false;
 	/* a row that is there, but too new for the snapshot of the transaction, is an error to INSERT */
 	if (!IsolationUsesXactSnapshot() || storage_read_latest(&find, values, NULL, 1) == 0)
-		storage_run(&add, values, NULL);
+		added = storage_run(&add, values, NULL) > 0;
 	cache_put(&key, 0);
+	return added;
 }

@@ -22,8 +22,15 @@
 #include "storage.h"
 
 /* Tables whose change makes caches doubtful. */
-static const char *const watched_names[] =
-	{"services", "service_types", "series", "series_days", "dictionaries", "chunks", "raw", "days"};
+static const char *const watched_names[] = {"services",
+											"service_types",
+											"series",
+											"series_days",
+											"label_days",
+											"dictionaries",
+											"chunks",
+											"raw",
+											"days"};
 
 static Oid watched[lengthof(watched_names)];
 static bool watching = false;	   /* callbacks are registered */

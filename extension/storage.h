@@ -68,7 +68,8 @@ extern bytea *storage_bytea(const uint8_t *data, size_t len);
 extern int64 series_service(PpBytes tenant, PpBytes name);
 extern int64 series_type(int64 service_id, PpBytes profile_type);
 extern int64 series_labels(int64 service_id, const PpLabelSet *labels);
-extern void series_day(int64 service_id, DateADT day, int64 type_id, int64 series_id);
+/* True if the row was not there: its labels are to be noted then, see label_summary.h. */
+extern bool series_day(int64 service_id, DateADT day, int64 type_id, int64 series_id);
 
 /* The id that a label set has when nobody took it; pprof.check() recomputes it. */
 extern int64 series_labels_id(const PpLabelSet *labels, uint32 salt);

@@ -8,6 +8,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT CASE parent
                WHEN 'series_days' THEN 'service_id, type_id, series_id'
+               WHEN 'label_days' THEN 'service_id, type_id, name, value, day'
                WHEN 'chunks' THEN 'service_id, dict_id, last_no'
                WHEN 'raw' THEN 'service_id, type_id, at, series_id, profile_id'
                WHEN 'segments' THEN 'service_id, type_id, hour, segment'
@@ -74,7 +75,7 @@ BEGIN
     IF to_regclass('pprof.raw_' || suffix) IS NOT NULL THEN
         RETURN false;
     END IF;
-    FOREACH parent IN ARRAY '{series_days,chunks,segments,totals,rollups,raw}'::text[] LOOP
+    FOREACH parent IN ARRAY '{series_days,label_days,chunks,segments,totals,rollups,raw}'::text[] LOOP
         PERFORM pprof.add_partition(parent, add_day.day);
     END LOOP;
     FOREACH parent IN ARRAY '{paths,day_rollups,function_days}'::text[] LOOP

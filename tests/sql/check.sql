@@ -27,6 +27,7 @@ CALL damage($$UPDATE pprof.chunks SET data = set_byte(data, 0, 9) WHERE last_no 
 CALL damage('UPDATE pprof.chunks SET data = (SELECT data FROM pprof.chunks WHERE last_no = 0) WHERE last_no = 1');
 CALL damage('DELETE FROM pprof.dictionaries');
 CALL damage('DELETE FROM pprof.series_days');
+CALL damage($$DELETE FROM pprof.label_days WHERE name = ''$$);
 CALL damage('DELETE FROM pprof.series');
 CALL damage('DELETE FROM pprof.service_types');
 CALL damage('DELETE FROM pprof.services');
@@ -38,4 +39,4 @@ SELECT * FROM pprof.check();
 DROP FUNCTION problems();
 DROP PROCEDURE damage(text);
 DROP FUNCTION body(text, int, timestamptz), number(int, bigint), block(int, bytea), uvarint(bigint);
-TRUNCATE pprof.services, pprof.service_types, pprof.series, pprof.series_days, pprof.dictionaries, pprof.chunks, pprof.raw, pprof.pushes;
+TRUNCATE pprof.services, pprof.service_types, pprof.series, pprof.series_days, pprof.label_days, pprof.dictionaries, pprof.chunks, pprof.raw, pprof.pushes;

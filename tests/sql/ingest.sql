@@ -187,4 +187,4 @@ RESET ROLE;
 SELECT * FROM pprof.check();
 DROP FUNCTION timeless();
 DROP TABLE bodies;
-TRUNCATE pprof.services, pprof.service_types, pprof.series, pprof.series_days, pprof.dictionaries, pprof.chunks, pprof.raw, pprof.pushes;
+TRUNCATE pprof.services, pprof.service_types, pprof.series, pprof.series_days, pprof.label_days, pprof.dictionaries, pprof.chunks, pprof.raw, pprof.pushes;

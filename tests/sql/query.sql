@@ -75,7 +75,7 @@ SELECT * FROM pprof.flamegraph('cpu:cpu:nanoseconds:cpu:nanoseconds', '{}', now(
 SELECT * FROM pprof.check();
 DROP VIEW expected_lines, lines, stored, expected, types;
 DROP TABLE files;
-TRUNCATE pprof.services, pprof.service_types, pprof.series, pprof.series_days, pprof.dictionaries, pprof.chunks, pprof.raw, pprof.pushes;
+TRUNCATE pprof.services, pprof.service_types, pprof.series, pprof.series_days, pprof.label_days, pprof.dictionaries, pprof.chunks, pprof.raw, pprof.pushes;
 
 -- time series
 \set include :abs_srcdir '/sql/include/body.sql'
@@ -96,4 +96,4 @@ SELECT * FROM series('{}', 1000000, 1050000, '0 s', '{}', 'sum');
 SELECT * FROM series('{}', 1000000, 1050000, '15 s', '{}', 'max');
 DROP FUNCTION series(text, int, int, interval, text[], text);
 DROP FUNCTION body(text, int, timestamptz), number(int, bigint), block(int, bytea), uvarint(bigint);
-TRUNCATE pprof.services, pprof.service_types, pprof.series, pprof.series_days, pprof.dictionaries, pprof.chunks, pprof.raw, pprof.pushes;
+TRUNCATE pprof.services, pprof.service_types, pprof.series, pprof.series_days, pprof.label_days, pprof.dictionaries, pprof.chunks, pprof.raw, pprof.pushes;
