@@ -13,7 +13,7 @@ source "$(dirname "$0")/lib/cluster.sh"
 source "$(dirname "$0")/lib/query.sh"
 readonly HOURS=${HOURS:-24} PODS=${PODS:-50} OTHERS=${OTHERS:-49} OTHER_PODS=${OTHER_PODS:-10} DAYS=${DAYS:-30}
 readonly CLIENTS=${CLIENTS:-32} PORT=${PORT:-46097} CORPUS=${CORPUS:-$TOP/.pgpprof/corpus-$HOURS-$PODS-$OTHERS-$OTHER_PODS-$SEED}
-readonly START=1767225600 # 2026-01-01
+readonly START=1767225600 # 2026-01-01; bench_bytes looks for this day
 readonly END=$((START + HOURS * 3600))
 readonly CPU='process_cpu:cpu:nanoseconds:cpu:nanoseconds' ONE='{service_name="service-0"}'
 export SYNCHRONOUS_COMMIT=on
@@ -59,65 +59,104 @@ maintain_until_done()
 		printf "{\"bench\":\"day\",\"what\":\"maintenance until nothing is left\",\"profiles\":%d,\"seconds\":%.1f,\"us_per_profile\":%.0f}\n", p, (b - a) / 1e9, (b - a) / 1e3 / p }'
 }
 
-# Days before and after, made of the one: new dictionaries, a tenth of the stacks
-# others by function.  Of the line level only the first and the last day have
-# profiles: no other is read below.
+# Days that follow, made of the one: a tenth of the stacks are others by function.
+# Their profiles are not there, but in the hour in which the range of 30 days ends:
+# that one is pushed like everything else.
 clone_days()
 {
 	sql -v days="$((DAYS - 1))" <<-'SQL'
 		SET client_min_messages = warning;
 		SELECT count(pprof.add_day('2026-01-01'::date + d)) FROM generate_series(1, :days) d;
-		CREATE TABLE bench.days AS
-		SELECT d, service_id, dict_id, ('x' || substr(md5(d || ' ' || dict_id), 1, 16))::bit(64)::bigint AS new_id
-		  FROM generate_series(1, :days) d, pprof.dictionaries
-		 WHERE service_id = (SELECT service_id FROM pprof.services WHERE name = 'service-0');
-		CREATE FUNCTION bench.dict(samples bytea) RETURNS bigint LANGUAGE sql IMMUTABLE AS
-		$$ SELECT ('x' || encode((SELECT string_agg(substr(samples, 11 - i, 1), '') FROM generate_series(0, 7) i), 'hex'))::bit(64)::bigint $$;
-		CREATE FUNCTION bench.redict(samples bytea, at int, id bigint) RETURNS bytea LANGUAGE sql IMMUTABLE AS
-		$$ SELECT overlay(samples PLACING (SELECT string_agg(substr(int8send(id), 9 - i, 1), '' ORDER BY i) FROM generate_series(1, 8) i) FROM at) $$;
-		INSERT INTO pprof.dictionaries (service_id, day, dict_id)
-		SELECT service_id, '2026-01-01'::date + d, new_id FROM bench.days;
-		INSERT INTO pprof.totals
-		SELECT t.service_id, t.type_id, t.hour + d * interval '24 hours', t.head, t.data
-		  FROM pprof.totals t, generate_series(1, :days) d
-		 WHERE t.service_id IN (SELECT service_id FROM bench.days);
 		INSERT INTO pprof.series_days
 		SELECT s.service_id, s.day + d, s.type_id, s.series_id
-		  FROM pprof.series_days s, generate_series(1, :days) d
-		 WHERE s.service_id IN (SELECT service_id FROM bench.days);
+		  FROM pprof.series_days s JOIN pprof.services v USING (service_id), generate_series(1, :days) d
+		 WHERE v.name = 'service-0';
 	SQL
 	{
-		sql -c "COPY (SELECT encode(data, 'hex') FROM pprof.paths WHERE service_id = (SELECT service_id FROM pprof.services WHERE name = 'service-0') ORDER BY first_no) TO STDOUT"
+		sql -c "COPY (SELECT encode(data, 'hex') FROM pprof.paths JOIN pprof.services USING (service_id) WHERE name = 'service-0' ORDER BY first_no) TO STDOUT"
 		echo samples
-		sql -c "COPY (SELECT functions FROM pprof.day_rollups WHERE service_id = (SELECT service_id FROM pprof.services WHERE name = 'service-0')) TO STDOUT"
+		sql -c "COPY (SELECT functions FROM pprof.day_rollups JOIN pprof.services USING (service_id) WHERE name = 'service-0') TO STDOUT"
 	} | "$TOP/build/bench/vary_paths" "$((DAYS - 1))" "$SEED" |
-		sql -c 'CREATE TABLE bench.varied (kind text, d int, data bytea)' -c 'COPY bench.varied FROM STDIN'
-	sql -v days="$((DAYS - 1))" <<-'SQL'
+		sql -c 'CREATE TABLE bench.varied (kind text, d int, data text)' -c 'COPY bench.varied FROM STDIN'
+	sql -v days="$((DAYS - 1))" -v edge_hour="$(date -u -d "@$EDGE" +'%F %T+00')" <<-'SQL'
 		SET client_min_messages = warning;
 		INSERT INTO pprof.paths
-		SELECT p.service_id, p.dict_id, p.month, p.last_no + v.d, p.last_no + v.d, v.data
-		  FROM (SELECT service_id, dict_id, month, max(last_no) AS last_no FROM pprof.paths
-		         WHERE service_id IN (SELECT service_id FROM bench.days) GROUP BY 1, 2, 3) p, bench.varied v
+		SELECT p.service_id, p.dict_id, p.month, p.last_no + v.d, p.last_no + v.d, v.data::bytea
+		  FROM (SELECT service_id, dict_id, month, max(last_no) AS last_no
+		          FROM pprof.paths JOIN pprof.services USING (service_id)
+		         WHERE name = 'service-0' GROUP BY 1, 2, 3) p, bench.varied v
 		 WHERE v.kind = 'paths';
-		INSERT INTO pprof.day_rollups
-		SELECT r.service_id, r.type_id, r.day + v.d, r.profiles, v.data::text::pprof.samples, r.function_counts
-		  FROM pprof.day_rollups r, bench.varied v
-		 WHERE r.service_id IN (SELECT service_id FROM bench.days) AND v.kind = 'samples';
-		-- hours: the functions of the day's hours; lines only where they are read
-		INSERT INTO pprof.rollups
+		INSERT INTO pprof.day_rollups (service_id, type_id, day, profiles, functions, function_counts)
+		SELECT r.service_id, r.type_id, r.day + v.d, r.profiles, v.data::pprof.samples, r.function_counts
+		  FROM pprof.day_rollups r JOIN pprof.services s USING (service_id), bench.varied v
+		 WHERE s.name = 'service-0' AND v.kind = 'samples';
+		-- of the hours: samples by line are not read below
+		INSERT INTO pprof.rollups (service_id, type_id, hour, profiles, first_at, duration, samples, counts, functions, function_counts)
 		SELECT r.service_id, r.type_id, r.hour + d * interval '24 hours', r.profiles, r.first_at + d * interval '24 hours',
 		       r.duration, r.functions, r.counts, r.functions, r.function_counts
-		  FROM pprof.rollups r, generate_series(1, :days) d
-		 WHERE r.service_id IN (SELECT service_id FROM bench.days);
-		INSERT INTO pprof.chunks
-		SELECT c.service_id, b.new_id, c.day + b.d, c.first_no, c.last_no, c.data
-		  FROM pprof.chunks c JOIN bench.days b USING (service_id, dict_id) WHERE b.d = :days;
-		INSERT INTO pprof.segments
-		SELECT s.service_id, s.type_id, s.hour + :days * interval '24 hours', s.segment, s.profiles,
-		       s.first_at + :days * interval '24 hours', s.last_at + :days * interval '24 hours',
-		       overlay(s.head PLACING bench.shift(s.head, :days) FROM 2), s.ids,
-		       bench.redict(s.samples, 3, b.new_id), s.spans
-		  FROM pprof.segments s JOIN bench.days b ON b.service_id = s.service_id AND b.d = :days;
+		  FROM pprof.rollups r JOIN pprof.services s USING (service_id), generate_series(1, :days) d
+		 WHERE s.name = 'service-0' AND r.hour + d * interval '24 hours' <> timestamptz :'edge_hour';
+		INSERT INTO pprof.totals (service_id, type_id, hour, head, data)
+		SELECT t.service_id, t.type_id, t.hour + d * interval '24 hours', t.head, t.data
+		  FROM pprof.totals t JOIN pprof.services s USING (service_id), generate_series(1, :days) d
+		 WHERE s.name = 'service-0' AND t.hour + d * interval '24 hours' <> timestamptz :'edge_hour';
 	SQL
+	"$TOP/build/bench/corpus" --profiles "$RECORDED" --seed "$((SEED + 1))" --services 1 --pods "$PODS" --start "$EDGE" |
+		"$TOP/build/bench/http_load" --clients "$CLIENTS" "http://127.0.0.1:$PORT" >&2
+	maintain_until_done >&2
 	sql -c 'VACUUM ANALYZE'
 }
+
+bench_recorded
+make -C "$TOP" --no-print-directory bench-programs >&2
+mkdir -p "$CORPUS"
+readonly LAST=$(((HOURS - 1) * 240)) # the first scrape of the last hour
+make_part day --services 1 --pods "$PODS" --scrapes "$LAST" --start "$START"
+make_part last0 --services 1 --pods "$PODS" --first-scrape "$LAST" --start "$START"
+make_part last --services "$OTHERS" --first-service 1 --pods "$OTHER_PODS" --start "$((END - 3600))"
+
+bench_start
+trap stop_all EXIT
+start_bridge
+
+# The day hour by hour, with maintenance beside it as in life.
+(
+	while sleep 30; do sql -c "CALL pprof.maintain()" >/dev/null 2>&1 || exit 0; done
+) &
+maintainer=$!
+"$TOP/build/bench/http_load" --clients "$CLIENTS" --corpus "$CORPUS/day.bin" "http://127.0.0.1:$PORT" |
+	sed 's/"bench":"http_load"/"bench":"day","what":"durable ingest, one service, maintenance beside it"/'
+"$TOP/build/bench/http_load" --clients "$CLIENTS" --rounds 10 --corpus "$CORPUS/last0.bin" --corpus "$CORPUS/last.bin" \
+	"http://127.0.0.1:$PORT" "${COMPARE[@]}" |
+	sed 's/"bench":"http_load"/"bench":"day","what":"durable ingest, all services interleaved, maintenance beside it"/'
+kill "$maintainer" 2>/dev/null || true
+wait "$maintainer" 2>/dev/null || true
+profiles=$(sql -c "SELECT (SELECT count(*) FROM pprof.raw) + (SELECT coalesce(sum(profiles), 0) FROM pprof.segments)")
+maintain_until_done
+sql -c 'VACUUM ANALYZE'
+bench_bytes "$profiles" "$((OTHERS + 1))"
+
+measure_query 'flame graph of the last hour' "$TREE" "$(tree_body "$CPU" "$ONE" "$((END - 3600))000" "$((END - 1))999")"
+measure_query 'flame graph of one pod, last hour' "$TREE" "$(tree_body "$CPU" '{service_name="service-0",pod="pod-7"}' "$((END - 3600))000" "$((END - 1))999")"
+measure_query 'flame graph of the day' "$TREE" "$(tree_body "$CPU" "$ONE" "${START}000" "$((END - 1))999")"
+measure_query 'flame graph of the day but 1,111 s at both ends' "$TREE" "$(tree_body "$CPU" "$ONE" "$((START + 1111))000" "$((END - 1111))000")"
+measure_query 'flame graph of all services, last hour' "$TREE" "$(tree_body "$CPU" '{}' "$((END - 3600))000" "$((END - 1))999")"
+measure_query 'series of the last hour by pod' "$SERIES_OF" "$(series_body "$CPU" "$ONE" "$((END - 3600))000" "${END}000" 15 pod)"
+
+# Cold: a new server, nothing of its files in memory.
+for ((run = 0; run < ${COLD_RUNS:-10}; run++)); do
+	kill "$bridge"
+	wait "$bridge" 2>/dev/null || true
+	(cd / && as_server "$PG_BINDIR/pg_ctl" -D "$bench_home/data" -l "$bench_home/log" -m fast -w -s restart)
+	sync
+	echo 3 >/proc/sys/vm/drop_caches 2>/dev/null || die 'cold runs need root: COLD_RUNS=0 leaves them out'
+	start_bridge
+	post_ms "http://127.0.0.1:$PORT" "$TREE" "$(tree_body "$CPU" "$ONE" "$((END - 3600))000" "$((END - 1))999")"
+done >"$bench_home/cold"
+[ ! -s "$bench_home/cold" ] || spread <"$bench_home/cold" |
+	xargs -0 printf '{"bench":"query","what":"flame graph of the last hour, cold","unit":"ms",%s}\n'
+
+readonly EDGE=$((START + (DAYS - 1) * 86400 + 12 * 3600)) # the hour in which 30 days end
+clone_days
+measure_query '30 days, first and last second anywhere' "$TREE" "$(tree_body "$CPU" "$ONE" "$((START + 1111))000" "$((EDGE + 2096))000")"
+measure_query 'series of 30 days by hour' "$SERIES_OF" "$(series_body "$CPU" "$ONE" "$((START + 1111))000" "$((EDGE + 2096))000" 3600 pod)"

@@ -39,6 +39,8 @@ bench_start()
 			synchronous_commit = ${SYNCHRONOUS_COMMIT:-off}
 			jit = off
 			pprof.accept_past = 0
+			shared_preload_libraries = 'pprof'
+			pprof.databases = ''
 		CONF
 	} >"$bench_home/stage/bench.conf"
 	echo "include '$bench_home/stage/bench.conf'" >>"$bench_home/data/postgresql.conf"
@@ -84,19 +86,16 @@ bench_bytes()
 {
 	sql -c 'CHECKPOINT'
 	sql -v profiles="$1" -v services="$2" -v more="${3:-}" <<-'SQL'
-		SELECT format('{"bench":"bytes","what":"bytes on disk per profile","profiles":%s,"services":%s%s,"rows":%s,"total":%s,"raw":%s,"raw_index":%s,"chunks":%s,"other":%s}',
-			:profiles, :services, :'more', (SELECT count(*) FROM pprof.raw), round(sum(bytes) / :profiles),
-			round(sum(bytes) FILTER (WHERE kind = 'raw') / :profiles),
-			round(sum(bytes) FILTER (WHERE kind = 'raw_index') / :profiles),
-			round(sum(bytes) FILTER (WHERE kind = 'chunks') / :profiles),
-			round(sum(bytes) FILTER (WHERE kind = 'other') / :profiles))
-		FROM (SELECT CASE WHEN c.relname LIKE 'raw%' AND c.relkind = 'r' THEN 'raw'
-		                  WHEN c.relname LIKE 'raw%' THEN 'raw_index'
-		                  WHEN c.relname LIKE 'chunks%' THEN 'chunks' ELSE 'other' END AS kind,
-		             pg_relation_size(c.oid)
-		             + coalesce((SELECT pg_total_relation_size(t.oid) FROM pg_class t WHERE t.oid = c.reltoastrelid), 0) AS bytes
-		        FROM pg_class c
-		       WHERE c.relnamespace = 'pprof'::regnamespace AND c.relkind IN ('r', 'i')
-		         AND (c.relname !~ '[0-9]{8}' OR c.relname ~ '20260101')) AS x;
+		WITH sizes AS (
+		    SELECT regexp_replace(c.relname, '_(2026.*|pkey|.*_idx)$', '') AS kind,
+		           pg_relation_size(c.oid)
+		           + coalesce((SELECT pg_total_relation_size(t.oid) FROM pg_class t WHERE t.oid = c.reltoastrelid), 0) AS bytes
+		      FROM pg_class c
+		     WHERE c.relnamespace = 'pprof'::regnamespace AND c.relkind IN ('r', 'i')
+		       AND (c.relname !~ '_[0-9]{8}' OR c.relname ~ '_20260101')),
+		kinds AS (SELECT kind, round(sum(bytes) / :profiles, 1) AS bytes FROM sizes GROUP BY kind)
+		SELECT format('{"bench":"bytes","what":"bytes on disk per profile","profiles":%s,"services":%s%s,"total":%s,%s}',
+			:profiles, :services, :'more', sum(bytes), string_agg(format('%s:%s', to_json(kind), bytes), ',' ORDER BY bytes DESC) FILTER (WHERE bytes >= 0.1))
+		FROM kinds;
 	SQL
 }

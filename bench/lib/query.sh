@@ -1,6 +1,7 @@
 # query.sh: times of HTTP queries, against one server or several side by side;
 # sourced after cluster.sh, never run.
 # shellcheck shell=bash
+# shellcheck disable=SC2034,SC2154 # names of cluster.sh, and for those who source this
 
 # Extra servers that hold the same profiles: base URLs, http only.  Each query goes
 # to every server in turn, run by run.
@@ -20,7 +21,7 @@ post_ms()
 # $1 what, $2 path, $3 body, $4 more JSON members; the first run of each server warms up.
 measure_query()
 {
-	local what=$1 path=$2 body=$3 more=${4:-} run url i
+	local what=$1 path=$2 body=$3 more=${4:-} run i
 	local urls=("http://127.0.0.1:$PORT" "${COMPARE[@]}")
 	for ((run = -1; run < RUNS; run++)); do
 		for ((i = 0; i < ${#urls[@]}; i++)); do
