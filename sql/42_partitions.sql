@@ -35,13 +35,18 @@ DECLARE
     name text := parent || '_' || to_char(first_day::timestamp, CASE WHEN by_month THEN 'YYYYMM' ELSE 'YYYYMMDD' END);
     next_day date := first_day::timestamp + CASE WHEN by_month THEN interval '1 month' ELSE interval '1 day' END;
     midnight text := CASE WHEN by_time THEN ' 00:00:00+00' ELSE '' END;
+    -- a buffer that is emptied all the time stays small where dead rows go at once,
+    -- however many rows there are
+    often text := CASE WHEN parent = 'raw' THEN
+        ', autovacuum_vacuum_scale_factor = 0, autovacuum_vacuum_threshold = 1000, '
+        'toast.autovacuum_vacuum_scale_factor = 0, toast.autovacuum_vacuum_threshold = 1000' ELSE '' END;
 BEGIN
     IF to_regclass('pprof.' || name) IS NOT NULL THEN
         RETURN false;
     END IF;
     EXECUTE format('CREATE TABLE pprof.%I (LIKE pprof.%I INCLUDING DEFAULTS INCLUDING STORAGE '
-                   'INCLUDING COMPRESSION, PRIMARY KEY (%s)) WITH (autovacuum_freeze_min_age = 0)',
-                   name, parent, pprof.partition_key(parent));
+                   'INCLUDING COMPRESSION, PRIMARY KEY (%s)) WITH (autovacuum_freeze_min_age = 0%s)',
+                   name, parent, pprof.partition_key(parent), often);
     EXECUTE format('COMMENT ON TABLE pprof.%I IS %L', name,
                    format('pprof.%s of %s', parent,
                           to_char(first_day::timestamp, CASE WHEN by_month THEN 'YYYY-MM' ELSE 'YYYY-MM-DD' END)));
