@@ -254,7 +254,8 @@ sum_nodes(const PpDict *dict, const PpSamplesPart *part, int64_t *self, PpError 
 		uint32_t stack = part->entries[i].stack;
 		int64_t *sum;
 
-		if (stack >= dict->count[PP_DICT_STACKS] || dict->stack_leaf[stack] >= t->nodes_done)
+		if (stack >= dict->count[PP_DICT_STACKS] ||
+			dict->stack_leaf[stack] >= dict->count[PP_DICT_NODES])
 			return pp_fail(err, PP_EMALFORMED, PP_NO_OFFSET, "dictionary has no stack %u", stack);
 		sum = &self[t->node[dict->stack_leaf[stack]]];
 		if (__builtin_add_overflow(*sum, part->entries[i].value, sum))

@@ -42,7 +42,8 @@ number_nodes(Walk *w, const PpSamplesPart *part, PpError *err)
 	{
 		uint32_t stack = part->entries[i].stack;
 
-		if (stack >= paths->count[PP_DICT_STACKS])
+		if (stack >= paths->count[PP_DICT_STACKS] ||
+			paths->stack_leaf[stack] >= paths->count[PP_DICT_NODES])
 			return pp_fail(err, PP_EMALFORMED, PP_NO_OFFSET, "dictionary has no stack %u", stack);
 		for (uint32_t at = paths->stack_leaf[stack]; w->index[at] == 0; at = paths->node_parent[at])
 		{

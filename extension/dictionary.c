@@ -111,23 +111,30 @@ find_or_add(int64 service_id, DateADT day)
 }
 
 void
-dictionary_load(PpDict *dict, int64 service_id, DateADT day, uint64 dict_id, int32 *chunk_no)
+dictionary_load(PpDict *dict, DictFamily family, int64 service_id, DateADT since, uint64 dict_id,
+				int32 *chunk_no)
 {
-	static StoragePlan read = {.sql = "SELECT last_no, data FROM pprof.chunks WHERE service_id = $1 "
-									  "AND dict_id = $2 AND day = $3 AND last_no >= $4 "
-									  "ORDER BY last_no",
-							   .nargs = 4,
-							   .args = {INT8OID, INT8OID, DATEOID, INT4OID}};
+	static StoragePlan of_day = {.sql = "SELECT last_no, data FROM pprof.chunks WHERE service_id = $1 "
+										"AND dict_id = $2 AND day = $3 AND last_no >= $4 "
+										"ORDER BY last_no",
+								 .nargs = 4,
+								 .args = {INT8OID, INT8OID, DATEOID, INT4OID}};
+	static StoragePlan of_paths = {.sql = "SELECT last_no, data FROM pprof.paths WHERE service_id = $1 "
+										  "AND dict_id = $2 AND month = $3 AND last_no >= $4 "
+										  "ORDER BY last_no",
+								   .nargs = 4,
+								   .args = {INT8OID, INT8OID, DATEOID, INT4OID}};
+	StoragePlan *read = family == DICTIONARY_OF_DAY ? &of_day : &of_paths;
 	Datum values[4] = {Int64GetDatum(service_id),
 					   Int64GetDatum((int64) dict_id),
-					   DateADTGetDatum(day),
+					   DateADTGetDatum(since),
 					   0};
 	uint64 rows;
 
 	do
 	{
 		values[3] = Int32GetDatum(*chunk_no);
-		rows = storage_read_latest(&read, values, NULL, LOAD_ROWS);
+		rows = storage_read_latest(read, values, NULL, LOAD_ROWS);
 		for (uint64 i = 0; i < rows; i++)
 		{
 			int32 number = DatumGetInt32(storage_value(i, 1));
@@ -200,7 +207,7 @@ dictionary_for_writing(int64 service_id, DateADT day)
 	}
 	writer_touch(writer);
 	writer->used = ++clock_now;
-	dictionary_load(writer->dict, service_id, day, writer->dict_id, &writer->next_chunk);
+	dictionary_load(writer->dict, DICTIONARY_OF_DAY, service_id, day, writer->dict_id, &writer->next_chunk);
 	return writer;
 }
 

@@ -19,8 +19,6 @@
 typedef struct ReaderDict
 {
 	uint64 dict_id;
-	int64 service_id;
-	DateADT day;
 	MemoryContext context;
 	PpDict *dict;
 	int32 next_chunk;
@@ -81,23 +79,45 @@ no_dictionary(uint64 dict_id)
 			errdetail("The samples are of another database or tenant, or older than what is kept."));
 }
 
-/* Whose the dictionary is.  The tenant is looked at every time: it is a setting. */
-static void
-find_owner(uint64 dict_id, int64 *service_id, DateADT *day)
+/* Where the chunks of a dictionary are. */
+typedef struct DictPlace
+{
+	DictFamily family;
+	int64 service_id;
+	DateADT since; /* its day, or the first of its month */
+} DictPlace;
+
+/*
+ * The service must be the one given, or of the tenant, which is looked at every
+ * time: it is a setting.
+ */
+static DictPlace
+find_place(uint64 dict_id, const int64 *service_id)
 {
 	static StoragePlan find =
-		{.sql = "SELECT d.service_id, d.day FROM pprof.dictionaries d "
-				"JOIN pprof.services s USING (service_id) WHERE d.dict_id = $1 AND s.tenant = $2",
-		 .nargs = 2,
-		 .args = {INT8OID, TEXTOID}};
-	Datum values[2] = {Int64GetDatum((int64) dict_id), PointerGetDatum(core_text(storage_tenant()))};
+		{.sql =
+			 "SELECT d.family, d.service_id, d.since FROM "
+			 "(SELECT 0 AS family, service_id, day AS since FROM pprof.dictionaries WHERE dict_id = $1 "
+			 "UNION ALL SELECT 1, service_id, month FROM pprof.path_dictionaries WHERE dict_id = $1) d "
+			 "JOIN pprof.services s USING (service_id) "
+			 "WHERE s.tenant = $2 OR s.service_id = $3 ORDER BY 1",
+		 .nargs = 3,
+		 .args = {INT8OID, TEXTOID, INT8OID}};
+	Datum values[3] = {Int64GetDatum((int64) dict_id), 0, 0};
+	DictPlace place;
 
+	if (service_id == NULL)
+		values[1] = PointerGetDatum(core_text(storage_tenant()));
+	else
+		values[2] = Int64GetDatum(*service_id);
 	/* what one stored oneself may lie in a dictionary newer than one's snapshot */
-	if (storage_read_latest(&find, values, NULL, 1) == 0)
+	if (storage_read_latest(&find, values, service_id == NULL ? "  n" : " n ", 1) == 0)
 		no_dictionary(dict_id);
-	*service_id = DatumGetInt64(storage_value(0, 1));
-	*day = DatumGetDateADT(storage_value(0, 2));
+	place.family = DatumGetInt32(storage_value(0, 1)) == 0 ? DICTIONARY_OF_DAY : DICTIONARY_OF_PATHS;
+	place.service_id = DatumGetInt64(storage_value(0, 2));
+	place.since = DatumGetDateADT(storage_value(0, 3));
 	SPI_freetuptable(SPI_tuptable);
+	return place;
 }
 
 static ReaderDict *
@@ -154,19 +174,20 @@ trim(const ReaderDict *keep)
 	}
 }
 
-const PpDict *
-dictionary_for_reading(uint64 dict_id, uint32_t nstacks)
+static const PpDict *
+read_dictionary(uint64 dict_id, const DictPlace *place, uint32 nstacks)
 {
-	ReaderDict *reader;
-	int64 service_id;
-	DateADT day;
+	ReaderDict *reader = reader_get(dict_id);
 
-	find_owner(dict_id, &service_id, &day);
-	reader = reader_get(dict_id);
 	if (pp_dict_count(reader->dict, PP_DICT_STACKS) < nstacks)
 	{
 		reader->grew = true;
-		dictionary_load(reader->dict, service_id, day, dict_id, &reader->next_chunk);
+		dictionary_load(reader->dict,
+						place->family,
+						place->service_id,
+						place->since,
+						dict_id,
+						&reader->next_chunk);
 		if (pp_dict_count(reader->dict, PP_DICT_STACKS) < nstacks)
 			ereport(ERROR,
 					errcode(ERRCODE_DATA_CORRUPTED),
@@ -177,4 +198,20 @@ dictionary_for_reading(uint64 dict_id, uint32_t nstacks)
 		trim(reader);
 	}
 	return reader->dict;
+}
+
+const PpDict *
+dictionary_for_reading(uint64 dict_id, uint32 nstacks)
+{
+	DictPlace place = find_place(dict_id, NULL);
+
+	return read_dictionary(dict_id, &place, nstacks);
+}
+
+const PpDict *
+dictionary_of_service(uint64 dict_id, int64 service_id, uint32 nstacks)
+{
+	DictPlace place = find_place(dict_id, &service_id);
+
+	return read_dictionary(dict_id, &place, nstacks);
 }

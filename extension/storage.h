@@ -98,18 +98,30 @@ extern void dictionary_trim(void); /* keep within pprof.writer_cache_size */
 
 /* --- dictionary_read.c: dictionaries for reading --- */
 
+/* Where chunks are: of a day in pprof.chunks, of the paths of a month in pprof.paths. */
+typedef enum DictFamily
+{
+	DICTIONARY_OF_DAY,
+	DICTIONARY_OF_PATHS
+} DictFamily;
+
 /*
- * The dictionary of samples, with all of its first `nstacks` stacks; valid
- * until the next call.  Its service is checked against the tenant.
+ * The dictionary of samples, of either family, with all of its first `nstacks`
+ * stacks; valid until the next call.  Its service is checked against the tenant.
  */
 extern const PpDict *dictionary_for_reading(uint64 dict_id, uint32 nstacks);
+/* The same for maintenance of a service, whosever it is. */
+extern const PpDict *dictionary_of_service(uint64 dict_id, int64 service_id, uint32 nstacks);
 
 extern void dictionary_read_forget(void);
 extern void dictionary_read_at_end(bool commit, bool wrote);
 
-/* Append chunks from *chunk_no on to a dictionary: all there are, as they never change. */
-extern void dictionary_load(PpDict *dict, int64 service_id, DateADT day, uint64 dict_id,
-							int32 *chunk_no);
+/*
+ * Append chunks from *chunk_no on to a dictionary: all there are, as they never
+ * change.  since: its day, or the first of its month.
+ */
+extern void dictionary_load(PpDict *dict, DictFamily family, int64 service_id, DateADT since,
+							uint64 dict_id, int32 *chunk_no);
 
 /* --- partition.c --- */
 

@@ -1,0 +1,30 @@
+/*
+ * functions.h
+ *		Names of functions, and what each had on each day.
+ */
+#ifndef FUNCTIONS_H
+#define FUNCTIONS_H
+
+#include "postgres.h"
+
+#include "core/pp_paths.h"
+#include "storage.h"
+
+/*
+ * Make function_days of a service, type and day anew, of the rollups of hours
+ * that are there now.  Inside storage_begin, holding the lock on the service.
+ */
+extern void functions_refresh(int64 service_id, int64 type_id, DateADT day);
+
+/* The id that a name has when nobody took it; pprof.check() recomputes it. */
+extern int64 functions_id(PpBytes name, uint32 salt);
+
+/*
+ * What the functions of a service, type and day have in the rollups of its
+ * hours; names are valid UTF-8 and distinct.  In the current memory context;
+ * false if a sum does not fit 64 bits.
+ */
+extern bool functions_of_day(int64 service_id, int64 type_id, DateADT day, PpFunctionSum **sums,
+							 uint32 *n);
+
+#endif

@@ -1,0 +1,169 @@
+/*
+ * path_dictionary.c
+ *		Dictionaries of function paths for writing.
+ *
+ * Hash tables are made of what is stored each time one is opened and go with the
+ * call: maintenance opens one per service and step, and a backend that looks
+ * after thousands of services keeps none.
+ */
+#include "postgres.h"
+
+#include "catalog/pg_type.h"
+#include "utils/datetime.h"
+#include "utils/memutils.h"
+
+#include "core_glue.h"
+#include "path_dictionary.h"
+
+/* A dictionary with more nodes is left as it is, and the next is begun. */
+#define LARGE_NODES 2000000
+
+struct PathDictionary
+{
+	MemoryContext context;
+	int64 service_id;
+	DateADT month;
+	uint64 dict_id;
+	PpDict *dict;
+	int32 next_no;
+};
+
+static void
+random_bytes(void *out, size_t len)
+{
+	if (!pg_strong_random(out, len))
+		ereport(ERROR, errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not generate random values"));
+}
+
+DateADT
+path_dictionary_month(DateADT day)
+{
+	int year, month, mday;
+
+	j2date(day + POSTGRES_EPOCH_JDATE, &year, &month, &mday);
+	return (DateADT) (date2j(year, month, 1) - POSTGRES_EPOCH_JDATE);
+}
+
+/* The newest dictionary of the month; false if there is none. */
+static bool
+find(PathDictionary *paths)
+{
+	static StoragePlan newest = {.sql = "SELECT dict_id FROM pprof.path_dictionaries "
+										"WHERE service_id = $1 AND month = $2 "
+										"ORDER BY created DESC, dict_id LIMIT 1",
+								 .nargs = 2,
+								 .args = {INT8OID, DATEOID}};
+	Datum values[2] = {Int64GetDatum(paths->service_id), DateADTGetDatum(paths->month)};
+	bool found = storage_read_latest(&newest, values, NULL, 1) > 0;
+
+	if (found)
+		paths->dict_id = (uint64) DatumGetInt64(storage_value(0, 1));
+	SPI_freetuptable(SPI_tuptable);
+	return found;
+}
+
+static void
+begin(PathDictionary *paths)
+{
+	static StoragePlan add = {.sql = "INSERT INTO pprof.path_dictionaries (service_id, month, dict_id, created) "
+									 "VALUES ($1, $2, $3, pg_catalog.clock_timestamp())",
+							  .nargs = 3,
+							  .args = {INT8OID, DATEOID, INT8OID}};
+	Datum values[3] = {Int64GetDatum(paths->service_id), DateADTGetDatum(paths->month), 0};
+
+	random_bytes(&paths->dict_id, sizeof(paths->dict_id));
+	values[2] = Int64GetDatum((int64) paths->dict_id);
+	storage_run(&add, values, NULL);
+}
+
+static void
+make_empty(PathDictionary *paths)
+{
+	uint64 seed;
+
+	pp_dict_free(paths->dict);
+	random_bytes(&seed, sizeof(seed));
+	paths->dict = pp_dict_new(core_alloc_create(paths->context), true, seed);
+	if (paths->dict == NULL)
+		ereport(ERROR, errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory"));
+	paths->next_no = 0;
+}
+
+PathDictionary *
+path_dictionary_open(int64 service_id, DateADT month)
+{
+	MemoryContext context =
+		AllocSetContextCreate(CurrentMemoryContext, "pprof path dictionary", ALLOCSET_DEFAULT_SIZES);
+	PathDictionary *paths = MemoryContextAllocZero(context, sizeof(PathDictionary));
+
+	paths->context = context;
+	paths->service_id = service_id;
+	paths->month = month;
+	make_empty(paths);
+	if (find(paths))
+	{
+		dictionary_load(paths->dict,
+						DICTIONARY_OF_PATHS,
+						service_id,
+						month,
+						paths->dict_id,
+						&paths->next_no);
+		if (pp_dict_count(paths->dict, PP_DICT_NODES) <= LARGE_NODES)
+			return paths;
+		make_empty(paths);
+	}
+	begin(paths);
+	return paths;
+}
+
+void
+path_dictionary_close(PathDictionary *paths)
+{
+	if (paths != NULL)
+		MemoryContextDelete(paths->context);
+}
+
+PpDict *
+path_dictionary_get(const PathDictionary *paths)
+{
+	return paths->dict;
+}
+
+uint64
+path_dictionary_id(const PathDictionary *paths)
+{
+	return paths->dict_id;
+}
+
+DateADT
+path_dictionary_month_of(const PathDictionary *paths)
+{
+	return paths->month;
+}
+
+void
+path_dictionary_flush(PathDictionary *paths)
+{
+	static StoragePlan add = {.sql = "INSERT INTO pprof.paths (service_id, dict_id, month, first_no, last_no, data) "
+									 "VALUES ($1, $2, $3, $4, $4, $5)",
+							  .nargs = 5,
+							  .args = {INT8OID, INT8OID, DATEOID, INT4OID, BYTEAOID}};
+	Datum values[5];
+	uint8_t *data;
+	size_t len;
+	PpError err;
+
+	CORE_CHECK(pp_dict_chunk(paths->dict, core_alloc_create(paths->context), &data, &len, &err),
+			   &err);
+	if (len == 0)
+		return;
+	values[0] = Int64GetDatum(paths->service_id);
+	values[1] = Int64GetDatum((int64) paths->dict_id);
+	values[2] = DateADTGetDatum(paths->month);
+	values[3] = Int32GetDatum(paths->next_no);
+	values[4] = PointerGetDatum(storage_bytea(data, len));
+	storage_run(&add, values, NULL);
+	pfree(DatumGetPointer(values[4]));
+	pfree(data);
+	paths->next_no++;
+}
