@@ -42,6 +42,8 @@ struct PpSamplesSum
 	uint32_t ndicts, room;
 	uint32_t last;	/* index of the dictionary used last */
 	DictSum *dicts; /* ascending by dict_id */
+	void *scratch;
+	size_t scratch_size;
 };
 
 PpSamplesSum *
@@ -78,6 +80,7 @@ pp_samples_sum_free(PpSamplesSum *sum)
 		alloc->release(alloc->ctx, sum->dicts[i].maps);
 	}
 	alloc->release(alloc->ctx, sum->dicts);
+	alloc->release(alloc->ctx, sum->scratch);
 	alloc->release(alloc->ctx, sum);
 }
 
@@ -204,30 +207,6 @@ adder_turn(Adder *adder, uint64_t stack, PpError *err)
 	return PP_OK;
 }
 
-/* Varints of one and two bytes are nearly all there are. */
-static inline bool
-fast_uvarint(const uint8_t **p, const uint8_t *end, uint64_t *value)
-{
-	const uint8_t *at = *p;
-
-	if (end - at >= 2)
-	{
-		if (at[0] < 0x80)
-		{
-			*value = at[0];
-			*p = at + 1;
-			return true;
-		}
-		if (at[1] < 0x80)
-		{
-			*value = (at[0] & 0x7f) | (uint64_t) at[1] << 7;
-			*p = at + 2;
-			return true;
-		}
-	}
-	return pp_samples_uvarint(p, end, value);
-}
-
 /* Ids are below 2^32, so with gaps bounded like this no sum of the two wraps. */
 #define GAP_MAX UINT32_MAX
 
@@ -245,7 +224,7 @@ add_ones(Adder *adder, uint64_t n, PpError *err)
 		uint64_t stack;
 		int64_t *cell;
 
-		if (!fast_uvarint(&p, end, &stack) || stack > GAP_MAX)
+		if (!pp_samples_fast_uvarint(&p, end, &stack) || stack > GAP_MAX)
 			return pp_samples_fail(adder->reader, "samples have a bad stack id", err);
 		stack += next;
 		next = stack + 1;
@@ -274,9 +253,9 @@ add_pairs(Adder *adder, uint64_t n, PpError *err)
 		uint64_t stack, zigzag;
 		int64_t value, *cell;
 
-		if (!fast_uvarint(&p, end, &stack) || stack > GAP_MAX)
+		if (!pp_samples_fast_uvarint(&p, end, &stack) || stack > GAP_MAX)
 			return pp_samples_fail(adder->reader, "samples have a bad stack id", err);
-		if (!fast_uvarint(&p, end, &zigzag) || zigzag == 0)
+		if (!pp_samples_fast_uvarint(&p, end, &zigzag) || zigzag == 0)
 			return pp_samples_fail(adder->reader, "samples have a bad value", err);
 		stack += next;
 		next = stack + 1;
@@ -338,6 +317,56 @@ pp_samples_sum_add(PpSamplesSum *sum, const uint8_t *data, size_t len, uint64_t 
 	}
 	return code != PP_OK ? code : pp_samples_close(&reader, err);
 }
+
+/* ---- adding arrays ---- */
+
+void *
+pp_samples_sum_scratch(PpSamplesSum *sum, size_t size)
+{
+	if (size <= sum->scratch_size)
+		return sum->scratch;
+	sum->alloc->release(sum->alloc->ctx, sum->scratch);
+	sum->memory -= sum->scratch_size;
+	size += size / 4; /* the next may be a little larger */
+	sum->scratch = sum->alloc->alloc(sum->alloc->ctx, size);
+	sum->scratch_size = sum->scratch != NULL ? size : 0;
+	sum->memory += sum->scratch_size;
+	return sum->scratch;
+}
+
+PpCode
+pp_samples_sum_scatter(PpSamplesSum *sum, uint64_t dict_id, const uint8_t **p, const uint8_t *end,
+					   const int64_t *values, uint32_t n, PpError *err)
+{
+	DictSum *dict = sum_dict(sum, dict_id);
+	uint64_t next = 0, npage = UINT64_MAX;
+	int64_t *page = NULL;
+
+	if (dict == NULL)
+		return pp_fail_nomem(err);
+	for (uint32_t i = 0; i < n; i++)
+	{
+		uint64_t stack;
+
+		if (!pp_samples_fast_uvarint(p, end, &stack) || stack > UINT32_MAX ||
+			(stack += next) > UINT32_MAX)
+			return pp_fail(err, PP_EMALFORMED, PP_NO_OFFSET, "bad stack id");
+		next = stack + 1;
+		if (values[i] == 0)
+			continue;
+		if (stack >> PAGE_BITS != npage)
+		{
+			if ((page = dict_page(sum, dict, (uint32_t) stack)) == NULL)
+				return pp_fail_nomem(err);
+			npage = stack >> PAGE_BITS;
+		}
+		if (__builtin_add_overflow(page[stack & PAGE_MASK], values[i], &page[stack & PAGE_MASK]))
+			return adder_overflow(err);
+	}
+	return pp_poll(sum->alloc) ? pp_fail_canceled(err) : PP_OK;
+}
+
+/* ---- what came of it ---- */
 
 /* Write the non-zero sums of a dictionary to entries, unless NULL; returns how many. */
 static uint32_t
