@@ -10,6 +10,7 @@
 
 #define FLAG_SPLIT		  1
 
+#define HEAD_MAX		  (2 + 10 + 10 + 5)
 #define HEAD_SERIES_LEAST 13 /* id, points, counted, sum, length */
 #define HEAD_SERIES_MAX	  (8 + 5 + 10 + 20 + 10)
 #define DATA_SERIES_MAX	  30
@@ -27,7 +28,7 @@ check_series(const PpTotalsSeries *series, uint32_t n, PpError *err)
 		if (s->n == 0 || (i > 0 && s->series_id <= series[i - 1].series_id))
 			return pp_fail(err, PP_EINVALID, PP_NO_OFFSET, "series of totals do not ascend");
 		for (uint32_t j = 0; j < s->n; j++)
-			if (s->points[j].scale > INT64_MAX || (j > 0 && s->points[j].at < s->points[j - 1].at))
+			if (s->scales[j] > INT64_MAX || (j > 0 && s->at[j] < s->at[j - 1]))
 				return pp_fail(err, PP_EINVALID, PP_NO_OFFSET, "points of totals do not ascend");
 	}
 	return PP_OK;
@@ -58,39 +59,38 @@ static uint64_t
 counted_code(const PpTotalsSeries *series)
 {
 	for (uint32_t i = 1; i < series->n; i++)
-		if (series->points[i].scale != series->points[0].scale)
+		if (series->scales[i] != series->scales[0])
 			return 1;
-	return series->points[0].scale == 0 ? 0 : series->points[0].scale + 1;
+	return series->scales[0] == 0 ? 0 : series->scales[0] + 1;
 }
 
 static uint8_t *
-put_points(uint8_t *p, const PpTotalsSeries *series)
+put_points(uint8_t *p, const PpTotalsSeries *series, int64_t first_at)
 {
-	const PpTotalsPoint *points = series->points;
+	const int64_t *at = series->at, *total = series->total;
 	bool mixed = counted_code(series) == 1;
 	uint64_t step_unit = 0, unit = 0;
 
 	for (uint32_t i = 0; i < series->n; i++)
 	{
-		int64_t step = i == 0 ? 0 : pp_difference(points[i].at, points[i - 1].at);
+		int64_t step = i == 0 ? 0 : pp_difference(at[i], at[i - 1]);
 
 		/* points ascend: a step that wrapped is longer than any int64 */
 		step_unit = step < 0 ? 1 : pp_unit_with(step_unit, step);
-		unit = pp_unit_with(unit, points[i].total);
+		unit = pp_unit_with(unit, total[i]);
 	}
 	step_unit = step_unit == 0 ? 1 : step_unit;
 	unit = unit == 0 ? 1 : unit;
-	p = pp_put_varint(p, pp_zigzag(points[0].at));
+	p = pp_put_varint(p, (uint64_t) pp_difference(at[0], first_at));
 	p = pp_put_varint(p, step_unit);
 	p = pp_put_varint(p, unit);
 	for (uint32_t i = 0; i < series->n; i++)
 	{
 		if (i > 0)
-			p = pp_put_varint(p,
-							  (uint64_t) pp_difference(points[i].at, points[i - 1].at) / step_unit);
-		p = pp_put_varint(p, pp_zigzag(points[i].total / (int64_t) unit));
+			p = pp_put_varint(p, (uint64_t) pp_difference(at[i], at[i - 1]) / step_unit);
+		p = pp_put_varint(p, pp_zigzag(total[i] / (int64_t) unit));
 		if (mixed)
-			p = pp_put_varint(p, points[i].scale);
+			p = pp_put_varint(p, series->scales[i]);
 	}
 	return p;
 }
@@ -101,7 +101,7 @@ put_head(uint8_t *p, const PpTotalsSeries *series, size_t data_len)
 	__int128 sum = 0;
 
 	for (uint32_t i = 0; i < series->n; i++)
-		sum += series->points[i].total;
+		sum += series->total[i];
 	p = pp_put_fixed64(p, (uint64_t) series->series_id);
 	p = pp_put_varint(p, series->n);
 	p = pp_put_varint(p, counted_code(series));
@@ -122,6 +122,7 @@ PpCode
 pp_totals_encode(const PpTotalsSeries *series, uint32_t n, bool split, const PpAlloc *alloc,
 				 PpTotalsBytes *out, PpError *err)
 {
+	int64_t first_at = 0, last_at = 0;
 	size_t points = 0;
 	uint8_t *head, *data;
 	PpCode code = check_series(series, n, err);
@@ -130,8 +131,14 @@ pp_totals_encode(const PpTotalsSeries *series, uint32_t n, bool split, const PpA
 	if (code != PP_OK)
 		return code;
 	for (uint32_t i = 0; i < n; i++)
+	{
 		points += series[i].n;
-	head = out->head = alloc->alloc(alloc->ctx, 7 + HEAD_SERIES_MAX * (size_t) n);
+		if (i == 0 || series[i].at[0] < first_at)
+			first_at = series[i].at[0];
+		if (i == 0 || series[i].at[series[i].n - 1] > last_at)
+			last_at = series[i].at[series[i].n - 1];
+	}
+	head = out->head = alloc->alloc(alloc->ctx, HEAD_MAX + HEAD_SERIES_MAX * (size_t) n);
 	/* one byte more, as nothing may come of asking for none */
 	data = out->data =
 		alloc->alloc(alloc->ctx, DATA_SERIES_MAX * (size_t) n + DATA_POINT_MAX * points + 1);
@@ -142,10 +149,12 @@ pp_totals_encode(const PpTotalsSeries *series, uint32_t n, bool split, const PpA
 	}
 	*head++ = PP_TOTALS_VERSION;
 	*head++ = split ? FLAG_SPLIT : 0;
+	head = pp_put_varint(head, pp_zigzag(first_at));
+	head = pp_put_varint(head, (uint64_t) pp_difference(last_at, first_at));
 	head = pp_put_varint(head, n);
 	for (uint32_t i = 0; i < n; i++)
 	{
-		uint8_t *end = put_points(data, &series[i]);
+		uint8_t *end = put_points(data, &series[i], first_at);
 
 		head = put_head(head, &series[i], (size_t) (end - data));
 		data = end;
@@ -192,6 +201,7 @@ PpCode
 pp_totals_head(const uint8_t *data, size_t len, PpArena *arena, PpTotalsHead *head, PpError *err)
 {
 	PpColumnReader r = {data, data, data + len, NULL, 0};
+	uint64_t span;
 	size_t at = 0;
 
 	memset(head, 0, sizeof(*head));
@@ -203,6 +213,11 @@ pp_totals_head(const uint8_t *data, size_t len, PpArena *arena, PpTotalsHead *he
 		return fail_at(&r, err);
 	r.p += 2;
 	head->split = (data[1] & FLAG_SPLIT) != 0;
+	head->first_at = pp_column_z(&r);
+	span = pp_column_u(&r);
+	if (span > (uint64_t) INT64_MAX - (uint64_t) head->first_at)
+		pp_column_wrong(&r, "time is out of range");
+	head->last_at = (int64_t) ((uint64_t) head->first_at + span);
 	head->nseries = pp_column_count(&r, HEAD_SERIES_LEAST);
 	head->series = pp_arena_array(arena, head->nseries, sizeof(PpTotalsSeries));
 	if (head->series == NULL)
@@ -222,46 +237,69 @@ pp_totals_head(const uint8_t *data, size_t len, PpArena *arena, PpTotalsHead *he
 	return r.wrong == NULL ? PP_OK : fail_at(&r, err);
 }
 
-static void
-read_points(PpColumnReader *r, const PpTotalsSeries *series, PpTotalsPoint *points)
+/* A time that is so much later; the greatest time there is bounds it. */
+static int64_t
+read_step(PpColumnReader *r, int64_t at, uint64_t unit)
 {
-	int64_t at = pp_column_z(r), unit;
-	uint64_t step_unit = (uint64_t) pp_column_unit(r), step;
+	uint64_t step;
 
-	unit = pp_column_unit(r);
-	for (uint32_t i = 0; i < series->n; i++)
-	{
-		if (__builtin_mul_overflow(i > 0 ? pp_column_u(r) : 0, step_unit, &step) ||
-			step > (uint64_t) INT64_MAX - (uint64_t) at)
-		{
-			pp_column_wrong(r, "time is out of range");
-			step = 0;
-		}
-		at = (int64_t) ((uint64_t) at + step);
-		points[i].at = at;
-		points[i].total = pp_column_times(r, pp_column_z(r), unit);
-		points[i].scale = series->counted == PP_TOTALS_MIXED ? pp_column_u(r) : series->scale;
-		if (points[i].scale > INT64_MAX)
-			pp_column_wrong(r, "bad scale");
-	}
+	if (!__builtin_mul_overflow(pp_column_u(r), unit, &step) &&
+		step <= (uint64_t) INT64_MAX - (uint64_t) at)
+		return (int64_t) ((uint64_t) at + step);
+	pp_column_wrong(r, "time is out of range");
+	return at;
 }
 
 PpCode
-pp_totals_points(const PpTotalsSeries *series, const uint8_t *data, size_t len, PpArena *arena,
-				 PpTotalsPoint **points, PpError *err)
+pp_totals_points(const PpTotalsHead *head, const PpTotalsSeries *series, const uint8_t *data,
+				 size_t len, int64_t *at, int64_t *total, uint64_t *scales, PpError *err)
 {
 	PpColumnReader r;
+	uint64_t step_unit;
+	int64_t unit;
 
 	if (series->data_at > len || series->data_len > len - series->data_at)
 		return pp_fail(err, PP_EMALFORMED, PP_NO_OFFSET, "totals: data is too short");
-	if ((*points = pp_arena_array(arena, series->n, sizeof(PpTotalsPoint))) == NULL)
-		return pp_fail_nomem(err);
 	data += series->data_at;
 	r = (PpColumnReader){data, data, data + series->data_len, NULL, 0};
-	read_points(&r, series, *points);
+	at[0] = read_step(&r, head->first_at, 1);
+	step_unit = (uint64_t) pp_column_unit(&r);
+	unit = pp_column_unit(&r);
+	for (uint32_t i = 0; i < series->n; i++)
+	{
+		uint64_t scale;
+
+		if (i > 0)
+			at[i] = read_step(&r, at[i - 1], step_unit);
+		total[i] = pp_column_times(&r, pp_column_z(&r), unit);
+		scale = series->counted == PP_TOTALS_MIXED ? pp_column_u(&r) : series->scale;
+		if (scale > INT64_MAX)
+			pp_column_wrong(&r, "bad scale");
+		if (scales != NULL)
+			scales[i] = scale;
+	}
 	if (r.wrong == NULL && r.p != r.end)
 		pp_column_wrong(&r, "bytes after the end");
 	return r.wrong == NULL ? PP_OK : fail_at(&r, err);
+}
+
+/* The points of a series, for encoding it again. */
+static PpCode
+load_points(const PpTotalsBytes *bytes, const PpTotalsHead *head, PpTotalsSeries *series,
+			PpArena *arena, PpError *err)
+{
+	int64_t *at, *total;
+	uint64_t *scales;
+
+	/* before memory is asked for: a point takes a byte at least */
+	if (series->n > bytes->data_len)
+		return pp_fail(err, PP_EMALFORMED, PP_NO_OFFSET, "totals: data is too short");
+	series->at = at = pp_arena_array(arena, series->n, sizeof(int64_t));
+	series->total = total = pp_arena_array(arena, series->n, sizeof(int64_t));
+	series->scales = scales = pp_arena_array(arena, series->n, sizeof(uint64_t));
+	if (at == NULL || total == NULL || scales == NULL)
+		return pp_fail_nomem(err);
+	return pp_totals_points(head, series, bytes->data, bytes->data_len, at, total, scales, err);
 }
 
 /* What decodes is what encoding gives: sums and scales are right then. */
@@ -274,12 +312,7 @@ check_bytes(const PpTotalsBytes *bytes, PpArena *arena, PpError *err)
 	PpCode code = pp_totals_head(bytes->head, bytes->head_len, arena, &head, err);
 
 	for (uint32_t i = 0; code == PP_OK && i < head.nseries; i++)
-		code = pp_totals_points(&head.series[i],
-								bytes->data,
-								bytes->data_len,
-								arena,
-								&head.series[i].points,
-								err);
+		code = load_points(bytes, &head, &head.series[i], arena, err);
 	if (code != PP_OK ||
 		(code = pp_totals_encode(head.series, head.nseries, head.split, alloc, &again, err)) != PP_OK)
 		return code;

@@ -8,6 +8,7 @@
  *   head
  *     u8  version (1)
  *     u8  flags: 1 = some profile has several rows, as its samples carry labels
+ *     z   time of the first point, in microseconds; u how much later the last one is
  *     u   series; per series, ascending:
  *       8 bytes series id
  *       u   points
@@ -17,7 +18,8 @@
  *
  *   data
  *     per series
- *       z   first time, in microseconds; u unit of the steps, u unit of the totals
+ *       u   time of its first point, after that of all
+ *       u   unit of the steps, u unit of the totals
  *       per point, in order of time: but for the first: u step / unit;
  *           z total / unit; where the head says so: u scale (0: not counted)
  */
@@ -27,13 +29,6 @@
 #include "core/pp_profile.h"
 
 #define PP_TOTALS_VERSION 1
-
-/* One row of a profile. */
-typedef struct PpTotalsPoint
-{
-	int64_t at, total;
-	uint64_t scale; /* total / scale is a number of events; 0: it is not */
-} PpTotalsPoint;
 
 /* How the points of a series are counted. */
 typedef enum PpTotalsCounted
@@ -51,12 +46,15 @@ typedef struct PpTotalsSeries
 	uint64_t scale; /* of all, if they are counted with one */
 	__int128 sum;
 	size_t data_at, data_len; /* in the bytes of data */
-	PpTotalsPoint *points;	  /* for encoding: n, by time */
+	/* for encoding: n points, by time */
+	const int64_t *at, *total;
+	const uint64_t *scales; /* total / scale is a number of events; 0: it is not */
 } PpTotalsSeries;
 
 typedef struct PpTotalsHead
 {
-	bool split; /* some profile has several rows */
+	bool split;				   /* some profile has several rows */
+	int64_t first_at, last_at; /* of all series; 0 without any */
 	uint32_t nseries;
 	PpTotalsSeries *series; /* ascending; without points */
 } PpTotalsHead;
@@ -74,9 +72,13 @@ extern void pp_totals_release(const PpAlloc *alloc, PpTotalsBytes *bytes);
 
 extern PpCode pp_totals_head(const uint8_t *data, size_t len, PpArena *arena, PpTotalsHead *head,
 							 PpError *err);
-/* Points of a series of the head: series->n of them, in the arena. */
-extern PpCode pp_totals_points(const PpTotalsSeries *series, const uint8_t *data, size_t len,
-							   PpArena *arena, PpTotalsPoint **points, PpError *err);
+/*
+ * Points of a series of the head, into arrays of series->n; scales (0: not
+ * counted) may be NULL.
+ */
+extern PpCode pp_totals_points(const PpTotalsHead *head, const PpTotalsSeries *series,
+							   const uint8_t *data, size_t len, int64_t *at, int64_t *total,
+							   uint64_t *scales, PpError *err);
 /* Everything that can be told from the bytes, sums against points included. */
 extern PpCode pp_totals_check(const PpTotalsBytes *bytes, const PpAlloc *alloc, PpError *err);
 

@@ -68,12 +68,12 @@ extern void segment_holds(SegmentProbe *probes, int n);
 /* --- changing segments --- */
 
 /*
- * Keep some of the rows of a segment (keep: one per row); the segment goes with
+ * Keep some of the rows of a segment (keep: a byte per row); the segment goes with
  * the last of them.  Derived rows of the hour and day are deleted.  Gives how
  * many rows went.
  */
 extern int segment_rewrite(int64 service_id, int64 type_id, TimestampTz hour, int32 segment,
-						   const bool *keep);
+						   const uint8 *keep);
 
 /*
  * To be called by whoever changed segments of an hour: totals and rollups of the
