@@ -48,20 +48,31 @@ static const char *const private_names[] = {"__name__",
 											"__type__",
 											"__unit__"};
 
-#define PRESENT                                                                                    \
-	"FROM (SELECT DISTINCT d.service_id, d.type_id, d.series_id FROM pprof.series_days d "         \
-	"WHERE d.service_id = ANY ($1) AND d.day >= $4 AND d.day <= $5) p "                            \
-	"JOIN unnest($1, $2) WITH ORDINALITY AS t (service_id, type_id, n) "                           \
-	"USING (service_id, type_id) JOIN pprof.series s USING (service_id, series_id) "               \
-	"WHERE ($3 IS NULL OR s.labels OPERATOR(pprof.@~) ($3::text)::pprof.selector)"
+/*
+ * Series that the selector allows, found first: each is then looked up in
+ * series_days by its key, however the planner sees it.
+ */
+#define SELECTED_SERIES                                                                            \
+	"FROM (SELECT l.service_id, l.series_id, l.labels FROM pprof.series l "                        \
+	"WHERE l.service_id = ANY ($1) "                                                               \
+	"AND ($3 IS NULL OR l.labels OPERATOR(pprof.@~) ($3::text)::pprof.selector) OFFSET 0) s "
 
-/* Series with a profile of a candidate: each once, whatever it has of them. */
+/* With the number of each candidate that they have profiles of. */
+#define PRESENT                                                                                    \
+	SELECTED_SERIES                                                                                \
+	"JOIN unnest($1, $2) WITH ORDINALITY AS t (service_id, type_id, n) USING (service_id), "       \
+	"LATERAL (SELECT FROM pprof.series_days d WHERE d.service_id = s.service_id "                  \
+	"AND d.type_id = t.type_id AND d.series_id = s.series_id "                                     \
+	"AND d.day >= $4 AND d.day <= $5 LIMIT 1) p"
+
+/* Those with a profile of a candidate: each once, whatever it has of them. */
 #define PRESENT_SERIES                                                                             \
-	"FROM pprof.series s WHERE s.service_id = ANY ($1) "                                           \
-	"AND ($3 IS NULL OR s.labels OPERATOR(pprof.@~) ($3::text)::pprof.selector) "                  \
-	"AND (s.service_id, s.series_id) IN (SELECT d.service_id, d.series_id "                        \
-	"FROM pprof.series_days d JOIN unnest($1, $2) AS t (service_id, type_id) "                     \
-	"USING (service_id, type_id) WHERE d.day >= $4 AND d.day <= $5)"
+	SELECTED_SERIES                                                                                \
+	"JOIN (SELECT service_id, pg_catalog.array_agg(type_id) AS types "                             \
+	"FROM unnest($1, $2) AS t (service_id, type_id) GROUP BY 1) c USING (service_id), "            \
+	"LATERAL (SELECT FROM pprof.series_days d WHERE d.service_id = s.service_id "                  \
+	"AND d.type_id = ANY (c.types) AND d.series_id = s.series_id "                                 \
+	"AND d.day >= $4 AND d.day <= $5 LIMIT 1) p"
 
 /*
  * Values of the label $6 ('': names of labels) of candidates, from the summary:
@@ -344,7 +355,7 @@ Datum
 pprof_label_values(PG_FUNCTION_ARGS)
 {
 	static StoragePlan label = {.sql = "SELECT DISTINCT s.labels ->> $6 " PRESENT_SERIES
-									   " AND s.labels ? $6",
+									   " WHERE s.labels ? $6",
 								.nargs = 6,
 								ARGUMENTS};
 	TextList list = {.context = CurrentMemoryContext};
