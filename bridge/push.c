@@ -16,7 +16,8 @@ static bool
 is_rate_limit(const char *reason)
 {
 	return strcmp(reason, "rate_limited") == 0 || strcmp(reason, "ingest_limit_reached") == 0 ||
-		   strcmp(reason, "series_limit") == 0;
+		   strcmp(reason, "series_limit") == 0 || strcmp(reason, "stacks_limit") == 0 ||
+		   strcmp(reason, "label_names_limit") == 0 || strcmp(reason, "label_values_limit") == 0;
 }
 
 static RpcCode

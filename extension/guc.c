@@ -17,6 +17,8 @@ char *pprof_bridge_database = NULL;
 char *pprof_bridge_listen = NULL;
 char *pprof_bridge_path = NULL;
 char *pprof_databases = NULL;
+int pprof_max_series_per_service;
+int pprof_max_stacks_per_day;
 int pprof_reader_cache_size;
 char *pprof_sample_label_deny = NULL;
 int pprof_scrape_concurrency = 256;
@@ -115,6 +117,24 @@ static void
 define_int(const char *name, const char *description, int *value, int preset, int most)
 {
 	DefineCustomIntVariable(name, description, NULL, value, preset, 1, most, PGC_USERSET, 0, NULL, NULL, NULL);
+}
+
+/* A cap on the growth of a service, which rows of pprof.service_limits may replace. */
+static void
+define_cap(const char *name, const char *description, int *value, int preset)
+{
+	DefineCustomIntVariable(name,
+							description,
+							"Rules in pprof.service_limits come first.",
+							value,
+							preset,
+							0,
+							INT_MAX,
+							PGC_SUSET,
+							0,
+							NULL,
+							NULL,
+							NULL);
 }
 
 static bool
@@ -235,6 +255,14 @@ pprof_define_gucs(void)
 	define_limit("pprof.max_ratio", "Largest ratio of decompressed to compressed size.");
 	define_limit("pprof.max_sample_types", "Most sample types in a profile.");
 	define_limit("pprof.max_samples", "Most samples in one profile.");
+	define_cap("pprof.max_series_per_service",
+			   "Most series of a service with profiles on one UTC day (0 means any number).",
+			   &pprof_max_series_per_service,
+			   20000);
+	define_cap("pprof.max_stacks_per_day",
+			   "Most distinct stacks of a service on one UTC day (0 means any number).",
+			   &pprof_max_stacks_per_day,
+			   10000000);
 	define_limit("pprof.max_string", "Longest string in a profile.");
 	define_limit("pprof.max_strings", "Most strings in a profile.");
 	define_limit("pprof.max_total_frames", "Most frames over all samples of a profile.");

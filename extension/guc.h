@@ -15,8 +15,10 @@ extern char *pprof_bridge_database;
 extern char *pprof_bridge_listen;
 extern char *pprof_bridge_path;
 extern char *pprof_databases;
-extern int pprof_reader_cache_size;	  /* kB */
-extern char *pprof_sample_label_deny; /* comma-separated names */
+extern int pprof_max_series_per_service; /* 0: any number */
+extern int pprof_max_stacks_per_day;	 /* the same */
+extern int pprof_reader_cache_size;		 /* kB */
+extern char *pprof_sample_label_deny;	 /* comma-separated names */
 extern int pprof_scrape_concurrency;
 extern char *pprof_scrape_deny;	  /* networks, as pp_networks_parse reads them */
 extern int pprof_scrape_max_body; /* kB */

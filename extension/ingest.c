@@ -25,6 +25,7 @@
 #include "label_summary.h"
 #include "locks.h"
 #include "pprof.h"
+#include "service_limits.h"
 #include "storage.h"
 
 /* A service and day that the batch writes to. */
@@ -174,6 +175,23 @@ target_of(Batch *batch, const PushItem *item)
 				  .day = item->day};
 
 	return bsearch(&key, batch->targets, batch->ntargets, sizeof(Target), compare_targets);
+}
+
+/* Refuse what a service may not add, before anything of it is written. */
+static void
+check_limits(Batch *batch)
+{
+	for (int i = 0; i < batch->nitems; i++)
+	{
+		PushItem *item = &batch->items[i];
+
+		if (!item->skip)
+			item->skip = !limits_check(item->in,
+									   item->service_id,
+									   item->day,
+									   pp_dict_count(dictionary_get(target_of(batch, item)->writer),
+													 PP_DICT_STACKS));
+	}
 }
 
 /* --- what came before under the same id or key --- */
@@ -500,6 +518,7 @@ store(Incoming *incoming, int n, int *stored)
 	make_days(&batch);
 	find_services(&batch);
 	lock_targets(&batch);
+	check_limits(&batch);
 	note_pushes(&batch);
 	list_rows(&batch);
 	find_types(&batch);

@@ -19,6 +19,7 @@
 
 #include "core_glue.h"
 #include "guc.h"
+#include "service_limits.h"
 #include "storage.h"
 
 /* Tables whose change makes caches doubtful. */
@@ -27,6 +28,7 @@ static const char *const watched_names[] = {"services",
 											"series",
 											"series_days",
 											"label_days",
+											"service_limits",
 											"dictionaries",
 											"chunks",
 											"raw",
@@ -51,6 +53,7 @@ static void
 at_end(bool commit)
 {
 	series_at_end(commit);
+	limits_at_end(commit);
 	dictionary_at_end(commit);
 }
 
@@ -100,6 +103,7 @@ look_up_tables(void)
 		watched[i] = relid;
 	}
 	series_forget();
+	limits_forget();
 	dictionary_check_later();
 	if (!same)
 	{

@@ -1,0 +1,24 @@
+/*
+ * service_limits.h
+ *		Caps on what a service may add, and how much detail of it is kept.
+ */
+#ifndef SERVICE_LIMITS_H
+#define SERVICE_LIMITS_H
+
+#include "postgres.h"
+
+#include "incoming.h"
+#include "utils/date.h"
+
+/*
+ * May the profile be stored?  If not, it is refused (incoming_fail) and nothing
+ * is counted.  nstacks is how many the dictionary has that it would be added to.
+ * Reduces the profile if the service is kept by function only.  To be called
+ * before anything of the profile is written, in storage_begin.
+ */
+extern bool limits_check(Incoming *in, int64 service_id, DateADT day, uint32 nstacks);
+
+extern void limits_forget(void); /* rules or tables changed */
+extern void limits_at_end(bool commit);
+
+#endif
