@@ -1,6 +1,7 @@
 /*
  * launcher.c
- *		The one static worker: starts a scraper per database, and the bridge.
+ *		The one static worker: starts a scraper and a worker for maintenance per
+ *		database, and the bridge.
  *
  * It is connected to no database, so it holds up neither DROP DATABASE nor
  * CREATE DATABASE.  Its children are dynamic workers that the postmaster does
@@ -38,9 +39,29 @@
 #define LONGEST_PAUSE  (30 * SCHEDULE_SECOND)
 #define LOOK_AGAIN	   (5 * SCHEDULE_SECOND) /* for a database that is not there */
 
+typedef enum ChildKind
+{
+	CHILD_SCRAPER,
+	CHILD_MAINTENANCE,
+	CHILD_SUPERVISOR
+} ChildKind;
+
+/* How a kind of worker is called, and where its code is. */
+static const struct
+{
+	const char *name;
+	const char *library;
+	const char *function;
+} child_kinds[] = {
+	[CHILD_SCRAPER] = {"pprof scraper", "pprof_scraper", "pprof_scraper_main"},
+	[CHILD_MAINTENANCE] = {"pprof maintenance", "pprof", "pprof_maintenance_main"},
+	[CHILD_SUPERVISOR] = {"pprof bridge supervisor", "pprof", "pprof_supervisor_main"},
+};
+
 /* A worker that ought to run. */
 typedef struct Child
 {
+	ChildKind kind;
 	char database[NAMEDATALEN];		/* empty: the supervisor of the bridge */
 	BackgroundWorkerHandle *handle; /* NULL: not running, as far as we know */
 	int64 started;					/* us, monotonic */
@@ -66,14 +87,14 @@ launcher_register(void)
 	snprintf(worker.bgw_library_name, BGW_MAXLEN, "pprof");
 	snprintf(worker.bgw_function_name, BGW_MAXLEN, "pprof_launcher_main");
 	worker.bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
-	/* nothing is scraped on a standby */
+	/* nothing is scraped or maintained on a standby */
 	worker.bgw_start_time = BgWorkerStart_RecoveryFinished;
 	worker.bgw_restart_time = 1;
 	RegisterBackgroundWorker(&worker);
 }
 
 static Child *
-child_find(const char *database)
+child_find(ChildKind kind, const char *database)
 {
 	ListCell *cell;
 
@@ -81,22 +102,23 @@ child_find(const char *database)
 	{
 		Child *child = lfirst(cell);
 
-		if (strcmp(child->database, database) == 0)
+		if (child->kind == kind && strcmp(child->database, database) == 0)
 			return child;
 	}
 	return NULL;
 }
 
 static void
-child_want(const char *database)
+child_want(ChildKind kind, const char *database)
 {
-	Child *child = child_find(database);
+	Child *child = child_find(kind, database);
 
 	if (child == NULL)
 	{
 		MemoryContext old = MemoryContextSwitchTo(launcher_context);
 
 		child = palloc0(sizeof(Child));
+		child->kind = kind;
 		strlcpy(child->database, database, NAMEDATALEN);
 		children = lappend(children, child);
 		MemoryContextSwitchTo(old);
@@ -117,17 +139,23 @@ read_settings(void)
 	if (!SplitGUCList(raw, ',', &names))
 		ereport(LOG,
 				errmsg("could not read \"%s\" as a list of databases", pprof_databases),
-				errhint("Correct the setting \"pprof.databases\"; until then nothing is scraped."));
+				errhint(
+					"Correct the setting \"pprof.databases\"; until then nothing is scraped or maintained."));
 	else
 	{
 		foreach (cell, names)
 		{
-			if (((char *) lfirst(cell))[0] != '\0')
-				child_want(lfirst(cell));
+			const char *name = lfirst(cell);
+
+			if (name[0] == '\0')
+				continue;
+			child_want(CHILD_SCRAPER, name);
+			if (pprof_maintenance)
+				child_want(CHILD_MAINTENANCE, name);
 		}
 	}
 	if (pprof_bridge)
-		child_want("");
+		child_want(CHILD_SUPERVISOR, "");
 	foreach (cell, children)
 	{
 		Child *child = lfirst(cell);
@@ -171,24 +199,21 @@ database_is_open(const char *name)
 static void
 describe_worker(const Child *child, BackgroundWorker *worker)
 {
+	const char *name = child_kinds[child->kind].name;
+
 	memset(worker, 0, sizeof(*worker));
 	worker->bgw_start_time = BgWorkerStart_RecoveryFinished;
 	worker->bgw_restart_time = BGW_NEVER_RESTART;
 	worker->bgw_notify_pid = MyProcPid;
+	worker->bgw_flags = BGWORKER_SHMEM_ACCESS;
+	strlcpy(worker->bgw_name, name, BGW_MAXLEN);
+	strlcpy(worker->bgw_type, name, BGW_MAXLEN);
+	strlcpy(worker->bgw_library_name, child_kinds[child->kind].library, BGW_MAXLEN);
+	strlcpy(worker->bgw_function_name, child_kinds[child->kind].function, BGW_MAXLEN);
 	if (child->database[0] == '\0')
-	{
-		worker->bgw_flags = BGWORKER_SHMEM_ACCESS;
-		snprintf(worker->bgw_name, BGW_MAXLEN, "pprof bridge supervisor");
-		snprintf(worker->bgw_type, BGW_MAXLEN, "pprof bridge supervisor");
-		snprintf(worker->bgw_library_name, BGW_MAXLEN, "pprof");
-		snprintf(worker->bgw_function_name, BGW_MAXLEN, "pprof_supervisor_main");
 		return;
-	}
-	worker->bgw_flags = BGWORKER_SHMEM_ACCESS | BGWORKER_BACKEND_DATABASE_CONNECTION;
-	snprintf(worker->bgw_name, BGW_MAXLEN, "pprof scraper: %s", child->database);
-	snprintf(worker->bgw_type, BGW_MAXLEN, "pprof scraper");
-	snprintf(worker->bgw_library_name, BGW_MAXLEN, "pprof_scraper");
-	snprintf(worker->bgw_function_name, BGW_MAXLEN, "pprof_scraper_main");
+	worker->bgw_flags |= BGWORKER_BACKEND_DATABASE_CONNECTION;
+	snprintf(worker->bgw_name, BGW_MAXLEN, "%s: %s", name, child->database);
 	strlcpy(worker->bgw_extra, child->database, BGW_EXTRALEN);
 }
 
@@ -201,9 +226,10 @@ child_start(Child *child, int64 now)
 
 	if (child->database[0] != '\0' && !database_is_open(child->database))
 	{
-		if (!child->told)
+		/* one line for all its workers */
+		if (!child->told && child->kind == CHILD_SCRAPER)
 			ereport(LOG,
-					errmsg("nothing is scraped in database \"%s\": it does not exist or accepts no connections",
+					errmsg("nothing is scraped or maintained in database \"%s\": it does not exist or accepts no connections",
 						   child->database));
 		child->told = true;
 		child->next_start = now + LOOK_AGAIN;

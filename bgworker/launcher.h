@@ -11,6 +11,7 @@
 extern void launcher_register(void);
 
 PGDLLEXPORT void pprof_launcher_main(Datum arg);
+PGDLLEXPORT void pprof_maintenance_main(Datum arg);
 PGDLLEXPORT void pprof_supervisor_main(Datum arg);
 
 #endif

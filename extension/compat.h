@@ -33,6 +33,19 @@ extern void InitMaterializedSRF(FunctionCallInfo fcinfo, bits32 flags);
 #define CreateLastingWaitEventSet(nevents) CreateWaitEventSet(TopMemoryContext, nevents)
 #endif
 
+/* 791b1b71da35 (15): pg_analyze_and_rewrite got a longer name. */
+#if PG_VERSION_NUM < 150000
+#define pg_analyze_and_rewrite_fixedparams(parsetree, source, types, ntypes, env)                  \
+	pg_analyze_and_rewrite(parsetree, source, types, ntypes, env)
+#endif
+
+/* 3eea7a0c97e9 (18): a portal is always run once.  Needs tcop/pquery.h. */
+#if PG_VERSION_NUM >= 180000
+#define RunPortal(portal, dest) PortalRun(portal, FETCH_ALL, true, dest, dest, NULL)
+#else
+#define RunPortal(portal, dest) PortalRun(portal, FETCH_ALL, true, true, dest, dest, NULL)
+#endif
+
 /* repalloc_huge, but NULL when there is no memory (repalloc_extended is not everywhere). */
 extern void *repalloc_no_oom(void *pointer, Size size);
 

@@ -17,6 +17,8 @@ char *pprof_bridge_database = NULL;
 char *pprof_bridge_listen = NULL;
 char *pprof_bridge_path = NULL;
 char *pprof_databases = NULL;
+bool pprof_maintenance = true;
+int pprof_maintenance_interval = 60;
 int pprof_max_series_per_service;
 int pprof_max_stacks_per_day;
 int pprof_reader_cache_size;
@@ -220,7 +222,7 @@ pprof_define_gucs(void)
 							   NULL,
 							   NULL);
 	DefineCustomStringVariable("pprof.databases",
-							   "Databases in which a worker scrapes targets.",
+							   "Databases in which workers scrape targets and do maintenance.",
 							   "A list; empty for none.  Needs pprof in shared_preload_libraries.",
 							   &pprof_databases,
 							   "postgres",
@@ -229,6 +231,28 @@ pprof_define_gucs(void)
 							   NULL,
 							   NULL,
 							   NULL);
+	DefineCustomBoolVariable("pprof.maintenance",
+							 "Let a worker call pprof.maintain() in each of pprof.databases.",
+							 "It leaves a database alone where a job of pg_cron does (pprof.schedule_maintenance).",
+							 &pprof_maintenance,
+							 true,
+							 PGC_SIGHUP,
+							 0,
+							 NULL,
+							 NULL,
+							 NULL);
+	DefineCustomIntVariable("pprof.maintenance_interval",
+							"How often the worker calls pprof.maintain().",
+							NULL,
+							&pprof_maintenance_interval,
+							60,
+							1,
+							86400,
+							PGC_SIGHUP,
+							GUC_UNIT_S,
+							NULL,
+							NULL,
+							NULL);
 	define_limit("pprof.max_comment_bytes", "Most bytes of comments in a profile.");
 	define_limit("pprof.max_comments", "Most comments in a profile.");
 	define_limit("pprof.max_compressed", "Largest compressed profile accepted.");

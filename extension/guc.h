@@ -15,6 +15,8 @@ extern char *pprof_bridge_database;
 extern char *pprof_bridge_listen;
 extern char *pprof_bridge_path;
 extern char *pprof_databases;
+extern bool pprof_maintenance;
+extern int pprof_maintenance_interval;	 /* s */
 extern int pprof_max_series_per_service; /* 0: any number */
 extern int pprof_max_stacks_per_day;	 /* the same */
 extern int pprof_reader_cache_size;		 /* kB */

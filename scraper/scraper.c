@@ -358,6 +358,8 @@ run_round(void)
 static void
 recover(void)
 {
+	/* its entries lay on the part of the stack that is gone */
+	error_context_stack = NULL;
 	HOLD_INTERRUPTS();
 	EmitErrorReport();
 	AbortCurrentTransaction();

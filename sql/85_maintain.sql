@@ -226,6 +226,8 @@ BEGIN
                 EXIT WHEN tried AND pg_catalog.clock_timestamp() OPERATOR(pg_catalog.>=) pause_at;
                 CONTINUE WHEN NOT pprof.maintenance_claim(steps[number], service);
                 COMMIT;
+                -- a step must see what was committed before it got its locks
+                SET TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE;
                 tried := true;
                 message := NULL;
                 code := NULL;
@@ -234,6 +236,10 @@ BEGIN
                 EXCEPTION WHEN OTHERS THEN
                     GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, code = RETURNED_SQLSTATE;
                     done := 0;
+                    -- that somebody else needed something is no news
+                    IF code OPERATOR(pg_catalog.<>) '55P03' THEN
+                        RAISE WARNING 'maintenance: step % of service % failed: %', steps[number], service, message;
+                    END IF;
                 END;
                 PERFORM pprof.maintenance_finish(steps[number], service, done, message, code);
                 COMMIT;
@@ -316,6 +322,93 @@ COMMENT ON COLUMN pprof.maintenance_steps.error IS 'message of the last failure,
 COMMENT ON COLUMN pprof.maintenance_steps.error_code IS 'its SQLSTATE';
 COMMENT ON COLUMN pprof.maintenance_steps.error_at IS 'its time';
 
+-- Whoever has CREATE on the database could make a schema called cron, with a view
+-- called job: what is read must be pg_cron's own.
+CREATE FUNCTION pprof.maintenance_is_scheduled() RETURNS boolean
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    found boolean := false;
+BEGIN
+    IF EXISTS (SELECT FROM pg_extension e WHERE e.extname = 'pg_cron') THEN
+        EXECUTE 'SELECT EXISTS (SELECT FROM cron.job j'
+                ' WHERE j.active AND j.database = current_database() AND j.command = $1)'
+           INTO found USING 'CALL pprof.maintain()';
+    END IF;
+    RETURN found;
+END
+$$;
+REVOKE ALL ON FUNCTION pprof.maintenance_is_scheduled() FROM PUBLIC;
+COMMENT ON FUNCTION pprof.maintenance_is_scheduled() IS 'does a job of pg_cron maintain this database?';
+
+CREATE FUNCTION pprof.schedule_maintenance(
+    schedule        text DEFAULT '* * * * *',
+    vacuum_schedule text DEFAULT '*/5 * * * *',
+    OUT job_id bigint, OUT job_name text, OUT job_schedule text, OUT command text
+) RETURNS SETOF record
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    here text := current_database();
+    home text := current_setting('cron.database_name', true);
+BEGIN
+    IF NOT EXISTS (SELECT FROM pg_extension e WHERE e.extname = 'pg_cron') THEN
+        RAISE object_not_in_prerequisite_state
+            USING MESSAGE = format('pg_cron is not installed in database "%s"', here),
+                  HINT = CASE
+                      WHEN home IS NULL THEN
+                          format('Install pg_cron, add it to "shared_preload_libraries", set "cron.database_name" to "%s" and '
+                                 'restart the server; then run CREATE EXTENSION pg_cron. Without it the worker maintains '
+                                 'the databases in "pprof.databases".', here)
+                      WHEN home = here THEN 'Run CREATE EXTENSION pg_cron.'
+                      ELSE format('Its jobs are in database "%s": there, run SELECT '
+                                  'cron.schedule_in_database(%L, %L, %L, %L); and set "pprof.maintenance" to off.',
+                                  home, 'pprof maintenance: ' || here, schedule_maintenance.schedule,
+                                  'CALL pprof.maintain()', here)
+                  END;
+    END IF;
+    FOR job_name, job_schedule, command IN
+        VALUES ('pprof maintenance: ' || here, schedule_maintenance.schedule, 'CALL pprof.maintain()'),
+               ('pprof vacuum: ' || here, schedule_maintenance.vacuum_schedule,
+                'VACUUM (SKIP_LOCKED) pprof.raw, pprof.chunks, pprof.dirty_hours, pprof.dirty_days')
+    LOOP
+        CONTINUE WHEN job_schedule IS NULL;
+        IF to_regprocedure('cron.schedule_in_database(text, text, text, text, text, boolean)') IS NOT NULL THEN
+            EXECUTE 'SELECT cron.schedule_in_database($1, $2, $3, $4)' INTO job_id
+              USING job_name, job_schedule, command, here;
+        ELSE
+            EXECUTE 'SELECT cron.schedule($1, $2, $3)' INTO job_id USING job_name, job_schedule, command;
+        END IF;
+        RETURN NEXT;
+    END LOOP;
+END
+$$;
+REVOKE ALL ON FUNCTION pprof.schedule_maintenance(text, text) FROM PUBLIC;
+COMMENT ON FUNCTION pprof.schedule_maintenance(text, text)
+    IS 'lets pg_cron call pprof.maintain(), and VACUUM in a job of its own (null: none); again: changes the schedules';
+
+CREATE FUNCTION pprof.unschedule_maintenance() RETURNS integer
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    removed integer := 0;
+BEGIN
+    IF EXISTS (SELECT FROM pg_extension e WHERE e.extname = 'pg_cron') THEN
+        EXECUTE 'SELECT count(*) FILTER (WHERE cron.unschedule(j.jobid)) FROM (SELECT jobid FROM cron.job'
+                ' WHERE database = current_database() AND jobname IN ($1, $2) OFFSET 0) j'
+           INTO removed
+          USING 'pprof maintenance: ' || current_database(), 'pprof vacuum: ' || current_database();
+    END IF;
+    RETURN removed;
+END
+$$;
+REVOKE ALL ON FUNCTION pprof.unschedule_maintenance() FROM PUBLIC;
+COMMENT ON FUNCTION pprof.unschedule_maintenance()
+    IS 'removes the jobs of pprof.schedule_maintenance; returns how many there were';
+
 GRANT EXECUTE ON PROCEDURE pprof.maintain(interval, text) TO pprof_admin;
 GRANT EXECUTE ON FUNCTION
     pprof.maintenance_names(text),
@@ -326,6 +419,9 @@ GRANT EXECUTE ON FUNCTION
     pprof.maintenance_due(text, timestamptz),
     pprof.maintenance_claim(text, bigint),
     pprof.maintenance_finish(text, bigint, bigint, text, text),
-    pprof.maintenance_share(timestamptz, integer)
+    pprof.maintenance_share(timestamptz, integer),
+    pprof.maintenance_is_scheduled(),
+    pprof.schedule_maintenance(text, text),
+    pprof.unschedule_maintenance()
  TO pprof_admin;
 GRANT SELECT ON pprof.maintenance, pprof.maintenance_steps TO pprof_admin;
