@@ -6,6 +6,7 @@
  * its children and every pass over the tree is a loop over an array; depth
  * costs nothing.  A child is found by a hash of (parent, interned name).
  */
+#include "core/pp_mean.h"
 #include "core/pp_tree_impl.h"
 
 #include <string.h>
@@ -566,5 +567,36 @@ pp_tree_add_nodes(PpTree *tree, uint32_t n, const uint32_t *parent, const uint32
 	in.to_node = in.to_name + nnames;
 	code = add_nodes(tree, &in, err);
 	alloc->release(alloc->ctx, in.to_name);
+	return code;
+}
+
+PpCode
+pp_tree_mean(const PpTree *tree, int64_t n, PpTree **out, PpError *err)
+{
+	const PpAlloc *alloc = tree->alloc;
+	PpTree *mean = pp_tree_new(alloc, tree->rules);
+	int64_t *self = alloc->alloc(alloc->ctx, ((size_t) tree->n + 1) * sizeof(int64_t));
+	PpCode code;
+
+	*out = mean;
+	if (mean == NULL || self == NULL)
+	{
+		pp_tree_free(mean);
+		alloc->release(alloc->ctx, self);
+		return pp_fail_nomem(err);
+	}
+	for (uint32_t i = 0; i < tree->n; i++)
+		self[i] = pp_mean(tree->self[i], n);
+	code = pp_tree_add_nodes(mean,
+							 tree->n,
+							 tree->parent,
+							 tree->name,
+							 tree->names.names,
+							 tree->names.n,
+							 self,
+							 err);
+	alloc->release(alloc->ctx, self);
+	if (code != PP_OK)
+		pp_tree_free(mean);
 	return code;
 }

@@ -56,6 +56,9 @@ extern PpCode pp_tree_add_nodes(PpTree *tree, uint32_t n, const uint32_t *parent
 								const uint32_t *name, const PpBytes *names, uint32_t nnames,
 								const int64_t *self, PpError *err);
 
+/* A new tree with each self divided by n (above 0) and rounded; nodes left without a value are gone. */
+extern PpCode pp_tree_mean(const PpTree *tree, int64_t n, PpTree **out, PpError *err);
+
 /*
  * One row of a flame graph: pre-order, the root (level 0, label "total") first.
  * ord counts from 0.

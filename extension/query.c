@@ -2,138 +2,73 @@
  * query.c
  *		pprof.query, pprof.flamegraph over a range, and samples with their names.
  *
- * Rows are fetched in batches and added up as integers; names are looked up
- * once, for the sum.
+ * Sums of integers come from range_sum.c; names are looked up once, for the sums.
  */
 #include "postgres.h"
 
-#include "common/int.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
-#include "core/pp_codec.h"
+#include "aggregation.h"
+#include "core/pp_mean.h"
 #include "core/pp_merge.h"
-#include "core/pp_names.h"
 #include "core/pp_truncate.h"
 #include "core_glue.h"
 #include "flamegraph.h"
 #include "pprof.h"
+#include "range_sum.h"
 #include "selection.h"
 #include "storage.h"
 
 #define UNIX_EPOCH_USECS (INT64CONST(86400000000) * (POSTGRES_EPOCH_JDATE - UNIX_EPOCH_JDATE))
 
-/* What a range adds up to. */
-typedef struct RangeSum
+/* What is asked for. */
+typedef struct RangeQuestion
 {
-	MemoryContext context;
-	PpSamplesSum *sum;
-	int64 nrows;
-	TimestampTz first;
-	int64 duration; /* of distinct profiles; saturating */
+	PpArena *arena;
+	PpBytes profile_type; /* its five parts; a sixth is dropped */
+	PpTypeId type;
+	const text *selector;
+	TimestampTz since, until;
+	bool average;
+} RangeQuestion;
 
-	/*
-	 * Profiles met so far, by a hash that is never 0: one may have rows in several
-	 * series.  Only a profile has a duration; flame graphs do without.
-	 */
-	bool with_duration;
-	uint64 *seen;
-	uint64 nseen, seen_mask;
-} RangeSum;
-
-static void
-seen_grow(RangeSum *range)
-{
-	uint64 *old = range->seen;
-	uint64 size = old == NULL ? 0 : range->seen_mask + 1;
-
-	range->seen_mask = Max(size * 2, 1024) - 1;
-	range->seen = MemoryContextAllocExtended(range->context,
-											 (range->seen_mask + 1) * sizeof(uint64),
-											 MCXT_ALLOC_HUGE | MCXT_ALLOC_ZERO);
-	for (uint64 i = 0; i < size; i++)
-	{
-		uint64 at = old[i] & range->seen_mask;
-
-		if (old[i] == 0)
-			continue;
-		while (range->seen[at] != 0)
-			at = (at + 1) & range->seen_mask;
-		range->seen[at] = old[i];
-	}
-	if (old != NULL)
-		pfree(old);
-}
-
-/* Is it the first row of its profile? */
+/* Type, selector, since and until, none of them null; false if one is. */
 static bool
-seen_add(RangeSum *range, const SelectedRow *row)
+read_question(FunctionCallInfo fcinfo, int aggregation, RangeQuestion *question)
 {
-	uint64 hash = pp_stable_hash(&row->profile_id, UUID_LEN, (uint64) row->service->service_id);
-	uint64 at;
+	PpError err;
 
-	hash = pp_stable_mix(hash, (uint64) row->at) | 1;
-	if (range->seen == NULL || range->nseen * 2 > range->seen_mask)
-		seen_grow(range);
-	for (at = hash & range->seen_mask; range->seen[at] != 0; at = (at + 1) & range->seen_mask)
-		if (range->seen[at] == hash)
-			return false;
-	range->seen[at] = hash;
-	range->nseen++;
+	memset(question, 0, sizeof(*question));
+	question->arena = core_arena_create();
+	question->average =
+		!PG_ARGISNULL(aggregation) && aggregation_is_average(PG_GETARG_TEXT_PP(aggregation));
+	if (PG_ARGISNULL(0) || PG_ARGISNULL(1) || PG_ARGISNULL(2) || PG_ARGISNULL(3))
+		return false;
+	CORE_CHECK(pp_type_id_parse(core_bytes(PG_GETARG_TEXT_PP(0)), &question->type, &err), &err);
+	CORE_CHECK(pp_type_id_text(&question->type, question->arena, &question->profile_type, &err),
+			   &err);
+	question->selector = PG_GETARG_TEXT_PP(1);
+	question->since = PG_GETARG_TIMESTAMPTZ(2);
+	question->until = PG_GETARG_TIMESTAMPTZ(3);
 	return true;
 }
 
+/* Inside storage_begin. */
 static void
-add_row(void *context, const SelectedRow *row)
-{
-	RangeSum *range = context;
-	PpError err;
-
-	CORE_CHECK(pp_samples_sum_add(range->sum, row->samples, row->samples_len, row->divisor, &err),
-			   &err);
-	if (range->nrows++ == 0 || row->at < range->first)
-		range->first = row->at;
-	if (range->with_duration && seen_add(range, row) &&
-		pg_add_s64_overflow(range->duration, row->duration, &range->duration))
-		range->duration = PG_INT64_MAX;
-}
-
-/* The five parts of a profile type; a sixth is dropped. */
-static PpTypeId
-parse_type(const text *profile_type, PpArena *arena, PpBytes *canonical)
-{
-	PpTypeId type;
-	PpError err;
-
-	CORE_CHECK(pp_type_id_parse(core_bytes(profile_type), &type, &err), &err);
-	CORE_CHECK(pp_type_id_text(&type, arena, canonical, &err), &err);
-	return type;
-}
-
-/* Parts of the sum of a range, by dictionary; inside storage_begin. */
-static PpSamplesPart *
-sum_range(PpBytes profile_type, const text *selector, TimestampTz since, TimestampTz until,
-		  bool with_duration, PpArena *arena, RangeSum *range, uint32_t *nparts)
+ask(const RangeQuestion *question, const RangeSumOptions *options, RangeProfiles *profiles)
 {
 	Selection selection;
 	SelectedService *services;
-	PpSamplesPart *parts;
-	PpError err;
 	int n;
 
-	memset(range, 0, sizeof(*range));
-	range->context = CurrentMemoryContext;
-	range->with_duration = with_duration;
-	range->sum = pp_samples_sum_new(core_alloc_create(CurrentMemoryContext));
-	if (range->sum == NULL)
-		ereport(ERROR, errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory"));
-	selection_parse(&selection, selector);
-	services = selection_find(&selection, profile_type, false, &n);
-	selection_rows(&selection, services, n, since, until, true, add_row, range);
-	CORE_CHECK(pp_samples_sum_parts(range->sum, arena, &parts, nparts, &err), &err);
-	return parts;
+	selection_parse(&selection, question->selector);
+	services = selection_find(&selection, question->profile_type, false, &n);
+	range_sum(&selection, services, n, question->since, question->until, options, profiles);
 }
+
+/* --- as a profile --- */
 
 static const PpDict *
 dictionary_of(const PpSamplesPart *part)
@@ -142,43 +77,35 @@ dictionary_of(const PpSamplesPart *part)
 	return dictionary_for_reading(part->dict_id, part->entries[part->n - 1].stack + 1);
 }
 
-/* Parts with their names as one profile, in the arena; NULL if there is no sample. */
-static PpProfile *
-resolve_parts(const PpSamplesPart *parts, uint32_t nparts, PpBytes type, PpBytes unit, PpArena *arena)
+/* Parts with their names, added up. */
+typedef struct Naming
 {
-	PpMerge *merge = pp_merge_new(core_alloc_create(CurrentMemoryContext), PP_MERGE_CANONICAL);
-	PpProfile *result;
-	uint32_t added = 0;
+	PpMerge *merge; /* NULL: nothing yet */
+	PpBytes type, unit;
+} Naming;
+
+static void
+name_part(void *context, const PpSamplesPart *part)
+{
+	Naming *naming = context;
+	PpArena *share = core_arena_create(); /* it may be large: it goes when it has been added */
+	PpProfile *profile;
 	PpError err;
 
-	if (merge == NULL)
-		ereport(ERROR, errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory"));
-	for (uint32_t i = 0; i < nparts; i++)
-	{
-		/* a dictionary's share may be large: it goes when it has been added */
-		PpArena *share = core_arena_create();
-		PpProfile *profile;
+	CORE_CHECK(pp_dict_resolve(dictionary_of(part), part, naming->type, naming->unit, share, &profile, &err),
+			   &err);
+	CORE_CHECK(pp_merge_add(naming->merge, profile, &err), &err);
+	pp_arena_free(share);
+}
 
-		if (parts[i].n > 0)
-		{
-			CORE_CHECK(pp_dict_resolve(dictionary_of(&parts[i]),
-									   &parts[i],
-									   type,
-									   unit,
-									   share,
-									   &profile,
-									   &err),
-					   &err);
-			CORE_CHECK(pp_merge_add(merge, profile, &err), &err);
-			added++;
-		}
-		pp_arena_free(share);
-	}
-	if (added == 0)
-		return NULL;
-	CORE_CHECK(pp_merge_finish(merge, arena, &result, &err), &err);
-	pp_merge_free(merge);
-	return result;
+static void
+naming_begin(Naming *naming, PpBytes type, PpBytes unit)
+{
+	naming->merge = pp_merge_new(core_alloc_create(CurrentMemoryContext), PP_MERGE_CANONICAL);
+	if (naming->merge == NULL)
+		ereport(ERROR, errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory"));
+	naming->type = type;
+	naming->unit = unit;
 }
 
 /* Add strings to a profile: their indexes follow those that are there. */
@@ -218,63 +145,77 @@ empty_profile(PpArena *arena, const PpTypeId *type)
 }
 
 static void
-set_header(PpProfile *profile, PpArena *arena, const PpTypeId *type, const RangeSum *range)
+set_header(PpProfile *profile, PpArena *arena, const PpTypeId *type, const RangeProfiles *profiles)
 {
 	PpBytes strings[2] = {type->period_type, type->period_unit};
 	uint32_t first = add_strings(profile, arena, strings, 2);
 
 	profile->period_type = (PpValueType){first, first + 1};
-	if (range->nrows > 0)
+	if (profiles->n > 0)
 	{
-		profile->time_nanos = (range->first + UNIX_EPOCH_USECS) * 1000;
-		profile->duration_nanos = range->duration;
+		profile->time_nanos = (profiles->first + UNIX_EPOCH_USECS) * 1000;
+		profile->duration_nanos = profiles->duration;
 	}
 }
 
-/* Type, selector, since and until: none of them null. */
-static bool
-range_given(FunctionCallInfo fcinfo)
+/* The mean of n profiles of one type: each stack rounded, those without a value left out. */
+static PpProfile *
+mean_profile(PpProfile *profile, int64 n, PpArena *arena)
 {
-	return !PG_ARGISNULL(0) && !PG_ARGISNULL(1) && !PG_ARGISNULL(2) && !PG_ARGISNULL(3);
+	PpProfile *mean;
+	PpError err;
+
+	for (uint32_t i = 0; i < profile->nsamples; i++)
+		profile->values[i] = pp_mean(profile->values[i], n);
+	CORE_CHECK(pp_profile_compact(profile, arena, &mean, &err), &err);
+	return mean;
+}
+
+/* The sum or mean; NULL: there is nothing. */
+static PpProfile *
+query_profile(const RangeQuestion *question, int64 max_nodes, RangeProfiles *profiles)
+{
+	Naming naming;
+	RangeSumOptions options = {.with_profiles = true, .visit = name_part, .context = &naming};
+	PpProfile *profile;
+	PpError err;
+
+	naming_begin(&naming, question->type.sample_type, question->type.sample_unit);
+	ask(question, &options, profiles);
+	if (pp_merge_count(naming.merge) == 0)
+		return NULL;
+	CORE_CHECK(pp_merge_finish(naming.merge, question->arena, &profile, &err), &err);
+	pp_merge_free(naming.merge);
+	if (question->average && profiles->n > 0)
+	{
+		profile = mean_profile(profile, profiles->n, question->arena);
+		profiles->duration = pp_mean(profiles->duration, profiles->n);
+	}
+	if (max_nodes > 0)
+		CORE_CHECK(pp_profile_truncate(profile, max_nodes, question->arena, &profile, &err), &err);
+	return profile;
 }
 
 PPROF_FUNCTION(pprof_query);
 Datum
 pprof_query(PG_FUNCTION_ARGS)
 {
-	PpArena *arena = core_arena_create();
 	MemoryContext caller = CurrentMemoryContext;
-	bool given = range_given(fcinfo);
+	RangeQuestion question;
+	RangeProfiles profiles = {0};
 	PpProfile *profile = NULL;
-	PpTypeId type = {{"", 0}, {"", 0}, {"", 0}, {"", 0}, {"", 0}};
-	RangeSum range = {0};
+	bool given = read_question(fcinfo, 5, &question);
 	Datum result;
-	PpError err;
 
 	if (given)
 	{
-		PpBytes canonical;
-		PpSamplesPart *parts;
-		uint32_t nparts;
-
-		type = parse_type(PG_GETARG_TEXT_PP(0), arena, &canonical);
 		storage_begin();
-		parts = sum_range(canonical,
-						  PG_GETARG_TEXT_PP(1),
-						  PG_GETARG_TIMESTAMPTZ(2),
-						  PG_GETARG_TIMESTAMPTZ(3),
-						  true,
-						  arena,
-						  &range,
-						  &nparts);
-		profile = resolve_parts(parts, nparts, type.sample_type, type.sample_unit, arena);
 		/* its strings may be the dictionary's, which the next call may drop */
-		if (profile != NULL && !PG_ARGISNULL(4) && PG_GETARG_INT32(4) > 0)
-			CORE_CHECK(pp_profile_truncate(profile, PG_GETARG_INT32(4), arena, &profile, &err), &err);
+		profile = query_profile(&question, PG_ARGISNULL(4) ? 0 : PG_GETARG_INT32(4), &profiles);
 	}
 	if (profile == NULL)
-		profile = empty_profile(arena, &type);
-	set_header(profile, arena, &type, &range);
+		profile = empty_profile(question.arena, &question.type);
+	set_header(profile, question.arena, &question.type, &profiles);
 	MemoryContextSwitchTo(caller);
 	result = profile_to_datum(profile);
 	if (given)
@@ -283,36 +224,36 @@ pprof_query(PG_FUNCTION_ARGS)
 	return result;
 }
 
+/* --- as a flame graph --- */
+
+static void
+scatter_part(void *context, const PpSamplesPart *part)
+{
+	PpError err;
+
+	CORE_CHECK(pp_dict_scatter(dictionary_of(part), part, context, &err), &err);
+}
+
 /* The tree of a range; empty if an argument is null. */
 static PpTree *
 range_tree(FunctionCallInfo fcinfo, PpFlameRules rules)
 {
 	PpTree *tree = pp_tree_new(core_alloc_create(CurrentMemoryContext), rules);
-	PpArena *arena = core_arena_create();
-	PpBytes canonical;
-	PpSamplesPart *parts;
-	uint32_t nparts;
-	RangeSum range;
+	RangeQuestion question;
+	RangeSumOptions options = {.functions = true, .visit = scatter_part, .context = tree};
+	RangeProfiles profiles;
 	PpError err;
 
 	if (tree == NULL)
 		ereport(ERROR, errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory"));
-	if (!range_given(fcinfo))
+	if (!read_question(fcinfo, 6, &question))
 		return tree;
-	parse_type(PG_GETARG_TEXT_PP(0), arena, &canonical);
+	options.with_profiles = question.average;
 	storage_begin();
-	parts = sum_range(canonical,
-					  PG_GETARG_TEXT_PP(1),
-					  PG_GETARG_TIMESTAMPTZ(2),
-					  PG_GETARG_TIMESTAMPTZ(3),
-					  false,
-					  arena,
-					  &range,
-					  &nparts);
-	for (uint32_t i = 0; i < nparts; i++)
-		if (parts[i].n > 0)
-			CORE_CHECK(pp_dict_scatter(dictionary_of(&parts[i]), &parts[i], tree, &err), &err);
+	ask(&question, &options, &profiles);
 	storage_end();
+	if (question.average && profiles.n > 1)
+		CORE_CHECK(pp_tree_mean(tree, profiles.n, &tree, &err), &err);
 	return tree;
 }
 
@@ -338,6 +279,7 @@ pprof_to_profile(PG_FUNCTION_ARGS)
 	MemoryContext caller = CurrentMemoryContext;
 	PpSamplesPart *parts;
 	PpProfile *profile;
+	Naming naming;
 	uint32_t nparts;
 	Datum result;
 	PpError err;
@@ -352,9 +294,13 @@ pprof_to_profile(PG_FUNCTION_ARGS)
 			   &err);
 	CORE_CHECK(pp_samples_sum_parts(sum, arena, &parts, &nparts, &err), &err);
 	storage_begin();
-	profile = resolve_parts(parts, nparts, type.sample_type, type.sample_unit, arena);
-	if (profile == NULL)
+	naming_begin(&naming, type.sample_type, type.sample_unit);
+	for (uint32_t i = 0; i < nparts; i++)
+		name_part(&naming, &parts[i]);
+	if (nparts == 0)
 		profile = empty_profile(arena, &type);
+	else
+		CORE_CHECK(pp_merge_finish(naming.merge, arena, &profile, &err), &err);
 	MemoryContextSwitchTo(caller);
 	result = profile_to_datum(profile);
 	storage_end();

@@ -5,21 +5,16 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
-#include "miscadmin.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
 #include "utils/timestamp.h"
 
-#include "core/pp_samples_bytes.h"
-#include "core/pp_spans.h"
 #include "core_glue.h"
 #include "incoming.h"
 #include "selection.h"
 #include "selector.h"
 #include "storage.h"
-
-#define FETCH_ROWS 256 /* rows of pprof.raw that are in memory at once */
 
 static bool
 named(PpBytes name, const char *other)
@@ -397,195 +392,4 @@ selection_find(const Selection *selection, PpBytes profile_type, bool with_label
 	if (kept > 0)
 		find_series(selection, services, kept, with_labels);
 	return services;
-}
-
-/* --- rows --- */
-
-typedef struct RowReader
-{
-	const Selection *selection;
-	bool want_samples;
-	MemoryContext context; /* of one row */
-	SelectedRowVisit visit;
-	void *visit_context;
-} RowReader;
-
-static bool
-wanted_span(const Selection *selection, const PpSpan *span)
-{
-	return (!selection->by_span || memcmp(span->span, selection->span.span, 8) == 0) &&
-		   (!selection->by_trace || memcmp(span->trace, selection->span.trace, 16) == 0);
-}
-
-static uint64
-samples_dict_id(const bytea *samples)
-{
-	PpSamplesReader reader;
-	PpError err;
-
-	CORE_CHECK(pp_samples_open(&reader,
-							   (const uint8_t *) VARDATA_ANY(samples),
-							   VARSIZE_ANY_EXHDR(samples),
-							   &err),
-			   &err);
-	CORE_CHECK(pp_samples_part(&reader, &err), &err);
-	return reader.dict_id;
-}
-
-/* Only the samples of the wanted span or trace; false if there is none. */
-static bool
-keep_span(RowReader *reader, SelectedRow *row, const bytea *samples, const bytea *spans)
-{
-	PpArena *arena = core_arena_create();
-	PpAlloc *alloc = core_alloc_create(CurrentMemoryContext);
-	PpSamplesSum *sum = pp_samples_sum_new(alloc);
-	PpSpanGroup *groups;
-	uint32_t ngroups;
-	uint64 dict_id = samples_dict_id(samples);
-	bool any = false;
-	uint8_t *data;
-	size_t len;
-	PpError err;
-
-	CORE_CHECK(pp_spans_decode((const uint8_t *) VARDATA_ANY(spans),
-							   VARSIZE_ANY_EXHDR(spans),
-							   arena,
-							   &groups,
-							   &ngroups,
-							   &err),
-			   &err);
-	row->value = 0;
-	for (uint32 i = 0; i < ngroups; i++)
-	{
-		PpSamplesPart part = {.dict_id = dict_id, .n = groups[i].n, .entries = groups[i].entries};
-
-		if (!wanted_span(reader->selection, &groups[i].id))
-			continue;
-		any = true;
-		for (uint32 j = 0; j < groups[i].n; j++)
-			row->value += groups[i].entries[j].value; /* parts of a total that fits */
-		CORE_CHECK(pp_samples_encode(&part, 1, 0, alloc, &data, &len, &err), &err);
-		CORE_CHECK(pp_samples_sum_add(sum, data, len, 1, &err), &err);
-	}
-	if (!any)
-		return false;
-	CORE_CHECK(pp_samples_sum_encode(sum, alloc, &data, &len, &err), &err);
-	row->samples = data;
-	row->samples_len = len;
-	return true;
-}
-
-static void
-take_row(RowReader *reader, const SelectedService *service, HeapTuple tuple, TupleDesc desc)
-{
-	SelectedRow row = {.service = service, .divisor = 1};
-	bool by_span = reader->selection->by_span || reader->selection->by_trace;
-	bool isnull;
-	int64 type_id = DatumGetInt64(SPI_getbinval(tuple, desc, 2, &isnull));
-	bool counting = service->has_counting && type_id == service->counting;
-	bytea *samples = NULL;
-	PpSamplesHeader header;
-	PpError err;
-
-	row.series_id = DatumGetInt64(SPI_getbinval(tuple, desc, 1, &isnull));
-	row.at = DatumGetTimestampTz(SPI_getbinval(tuple, desc, 3, &isnull));
-	row.duration = DatumGetInt64(SPI_getbinval(tuple, desc, 4, &isnull));
-	row.value = DatumGetInt64(SPI_getbinval(tuple, desc, 5, &isnull));
-	row.profile_id = *DatumGetUUIDP(SPI_getbinval(tuple, desc, 6, &isnull));
-	if (counting || by_span || reader->want_samples)
-	{
-		samples = DatumGetByteaPP(SPI_getbinval(tuple, desc, 7, &isnull));
-		row.samples = (const uint8_t *) VARDATA_ANY(samples);
-		row.samples_len = VARSIZE_ANY_EXHDR(samples);
-	}
-	if (counting)
-	{
-		CORE_CHECK(pp_samples_header(row.samples, row.samples_len, &header, &err), &err);
-		if ((header.flags & PP_SAMPLES_COUNTED) == 0)
-			return;
-		row.divisor = Max(header.scale, 1);
-	}
-	if (by_span)
-	{
-		bytea *spans = DatumGetByteaPP(SPI_getbinval(tuple, desc, 8, &isnull));
-
-		if (VARSIZE_ANY_EXHDR(spans) == 0 || !keep_span(reader, &row, samples, spans))
-			return;
-	}
-	row.value /= (int64) row.divisor;
-	reader->visit(reader->visit_context, &row);
-}
-
-static Portal
-open_rows(const Selection *selection, const SelectedService *service, TimestampTz since,
-		  TimestampTz until)
-{
-	static StoragePlan find =
-		{.sql = "SELECT series_id, type_id, at, duration, total, profile_id, samples, spans "
-				"FROM pprof.raw WHERE service_id = $1 AND type_id = ANY ($2) "
-				"AND at >= $3 AND at < $4 "
-				"AND ($5::pg_catalog.int8[] IS NULL OR series_id = ANY ($5)) "
-				"AND ($6::pg_catalog.uuid IS NULL OR profile_id = $6)",
-		 .nargs = 6,
-		 .args = {INT8OID, INT8ARRAYOID, TIMESTAMPTZOID, TIMESTAMPTZOID, INT8ARRAYOID, UUIDOID},
-		 .cursor_options = CURSOR_OPT_CUSTOM_PLAN};
-	int64 types[2];
-	int ntypes = 0;
-	Datum values[6];
-	char nulls[7] = "      ";
-
-	if (service->has_direct)
-		types[ntypes++] = service->direct;
-	if (service->has_counting)
-		types[ntypes++] = service->counting;
-	values[0] = Int64GetDatum(service->service_id);
-	values[1] = int8_array(types, ntypes);
-	values[2] = TimestampTzGetDatum(since);
-	values[3] = TimestampTzGetDatum(until);
-	values[4] = service->all_series ? 0 : int8_array(service->series, service->nseries);
-	values[5] = UUIDPGetDatum(&selection->profile_id);
-	nulls[4] = service->all_series ? 'n' : ' ';
-	nulls[5] = selection->by_profile ? ' ' : 'n';
-	return SPI_cursor_open(NULL, storage_plan(&find), values, nulls, true);
-}
-
-void
-selection_rows(const Selection *selection, const SelectedService *services, int n, TimestampTz since,
-			   TimestampTz until, bool samples, SelectedRowVisit visit, void *context)
-{
-	RowReader reader = {.selection = selection,
-						.want_samples = samples,
-						.context = AllocSetContextCreate(CurrentMemoryContext,
-														 "pprof row",
-														 ALLOCSET_DEFAULT_SIZES),
-						.visit = visit,
-						.visit_context = context};
-
-	for (int i = 0; i < n; i++)
-	{
-		Portal portal;
-
-		if (!services[i].all_series && services[i].nseries == 0)
-			continue;
-		portal = open_rows(selection, &services[i], since, until);
-		for (;;)
-		{
-			MemoryContext caller;
-
-			CHECK_FOR_INTERRUPTS();
-			SPI_cursor_fetch(portal, true, FETCH_ROWS);
-			if (SPI_processed == 0)
-				break;
-			caller = MemoryContextSwitchTo(reader.context);
-			for (uint64 row = 0; row < SPI_processed; row++)
-			{
-				take_row(&reader, &services[i], SPI_tuptable->vals[row], SPI_tuptable->tupdesc);
-				MemoryContextReset(reader.context);
-			}
-			MemoryContextSwitchTo(caller);
-			SPI_freetuptable(SPI_tuptable);
-		}
-		SPI_cursor_close(portal);
-	}
-	MemoryContextDelete(reader.context);
 }

@@ -9,9 +9,7 @@
 #include "postgres.h"
 
 #include "core/pp_labels.h"
-#include "core/pp_samples.h"
 #include "core/pp_split.h"
-#include "datatype/timestamp.h"
 #include "utils/array.h"
 #include "utils/jsonb.h"
 #include "utils/uuid.h"
@@ -48,22 +46,6 @@ typedef struct SelectedService
 	Jsonb **labels; /* of the series; all_series: of all, where they were asked for */
 } SelectedService;
 
-/* One row of pprof.raw that is selected. */
-typedef struct SelectedRow
-{
-	const SelectedService *service;
-	TimestampTz at;
-	int64 duration;
-	int64 series_id;
-	pg_uuid_t profile_id;
-	int64 value;			/* of what is selected of it */
-	const uint8_t *samples; /* bytes of what is selected of it */
-	size_t samples_len;
-	uint64 divisor; /* of the values in samples, to be what was asked for */
-} SelectedRow;
-
-typedef void (*SelectedRowVisit)(void *context, const SelectedRow *row);
-
 /* ERROR 22023 for a bad selector. */
 extern void selection_parse(Selection *selection, const text *selector);
 /* All matchers of all selectors of a text[]. */
@@ -83,9 +65,5 @@ extern SelectedService *selection_services(const Selection *selection, int *n);
 /* Types and series of services for a profile type; with_labels: keep the labels of the series. */
 extern SelectedService *selection_find(const Selection *selection, PpBytes profile_type,
 									   bool with_labels, int *n);
-/* Visit rows in [since, until) in order of time per service and type; wants samples or only sums. */
-extern void selection_rows(const Selection *selection, const SelectedService *services, int n,
-						   TimestampTz since, TimestampTz until, bool samples,
-						   SelectedRowVisit visit, void *context);
 
 #endif

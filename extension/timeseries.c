@@ -13,11 +13,15 @@
 #include "utils/numeric.h"
 #include "utils/timestamp.h"
 
+#include "aggregation.h"
 #include "core/pp_bucket.h"
 #include "core_glue.h"
+#include "distinct.h"
+#include "hour_totals.h"
+#include "plan.h"
 #include "pprof.h"
 #include "rows.h"
-#include "selection.h"
+#include "selected_rows.h"
 #include "selector.h"
 #include "storage.h"
 
@@ -34,13 +38,6 @@ typedef struct Point
 	int128 sum;
 	int64 nprofiles;
 } Point;
-
-/* A profile that was counted for a point. */
-typedef struct SeenKey
-{
-	PointKey point;
-	pg_uuid_t profile_id;
-} SeenKey;
 
 /* Where the group of a label set is, by 128 bits of its hash. */
 typedef struct GroupKey
@@ -64,15 +61,17 @@ typedef struct TimeSeries
 	PpTypeId type;
 	uint32 nnames;
 	PpBytes *names; /* group_by */
-	HTAB *points, *seen;
+	HTAB *points;
+	Point *last; /* the one that was added to last */
 	HTAB *by_labels;
 	int ngroups, groups_cap;
 	Jsonb **groups; /* their labels: those that group_by names */
 
-	/* group of each series of the service whose rows are read */
-	const SelectedService *service;
-	int *group_of; /* along service->series; -1: not known yet */
-	int group_without_labels;
+	const SelectedService *services;
+	int **group_of; /* of each service, along its series; -1: not known yet */
+
+	DistinctHour hour;
+	RawProfiles raw;
 } TimeSeries;
 
 static int
@@ -123,27 +122,25 @@ compare_ids(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
+/* The group of a series. */
 static int
-group_of_row(TimeSeries *ts, const SelectedRow *row)
+find_series_group(TimeSeries *ts, const SelectedService *service, int64 series_id)
 {
 	MemoryContext caller = MemoryContextSwitchTo(GetMemoryChunkContext(ts));
-	const SelectedService *service = row->service;
+	int **of_service = &ts->group_of[service - ts->services];
+	int room = service->labels == NULL ? 0 : service->nseries;
 	int64 *series = NULL;
-	int *group = &ts->group_without_labels;
+	int *group;
 
-	if (ts->service != service)
+	/* the last one is for a series whose labels are not known, or not asked for */
+	if (*of_service == NULL)
 	{
-		ts->service = service;
-		ts->group_without_labels = -1;
-		ts->group_of = palloc(sizeof(int) * Max(service->nseries, 1));
-		for (int i = 0; i < service->nseries; i++)
-			ts->group_of[i] = -1;
+		*of_service = palloc(sizeof(int) * (room + 1));
+		memset(*of_service, -1, sizeof(int) * (room + 1));
 	}
-	if (service->labels != NULL)
-		series =
-			bsearch(&row->series_id, service->series, service->nseries, sizeof(int64), compare_ids);
-	if (series != NULL)
-		group = &ts->group_of[series - service->series];
+	if (room > 0)
+		series = bsearch(&series_id, service->series, room, sizeof(int64), compare_ids);
+	group = &(*of_service)[series == NULL ? room : series - service->series];
 	if (*group < 0)
 		*group = group_of_labels(ts,
 								 service,
@@ -152,36 +149,129 @@ group_of_row(TimeSeries *ts, const SelectedRow *row)
 	return *group;
 }
 
-static void
-add_row(void *context, const SelectedRow *row)
+/* The point that rows of a group at some time belong to; there is one, as the range says. */
+static Point *
+find_point(TimeSeries *ts, int group, TimestampTz at)
 {
-	TimeSeries *ts = context;
-	PointKey key = {0};
-	int64_t at;
-	Point *point;
+	PointKey key = {.group = group};
+	int64_t point_at;
 	bool found;
 
-	if (!pp_bucket_point(ts->since, ts->until, ts->step, row->at, &at))
-		return;
-	key.group = group_of_row(ts, row);
-	key.at = at;
-	point = hash_search(ts->points, &key, HASH_ENTER, &found);
+	if (ts->last != NULL && ts->last->key.group == group && at <= ts->last->key.at &&
+		(uint64) ts->last->key.at - (uint64) at < (uint64) ts->step)
+		return ts->last;
+	if (!pp_bucket_point(ts->since, ts->until, ts->step, at, &point_at))
+		elog(ERROR, "a profile is out of the range that is read");
+	key.at = point_at;
+	ts->last = hash_search(ts->points, &key, HASH_ENTER, &found);
 	if (!found)
 	{
-		point->sum = 0;
-		point->nprofiles = 0;
+		ts->last->sum = 0;
+		ts->last->nprofiles = 0;
 	}
-	point->sum += row->value;
-	if (ts->average)
-	{
-		/* rows of one profile that differ in labels of its samples are one profile */
-		SeenKey seen = {key, row->profile_id};
+	return ts->last;
+}
 
-		hash_search(ts->seen, &seen, HASH_ENTER, &found);
-		if (found)
-			return;
+/* --- rows --- */
+
+static int64
+group_of_row(void *context, const SelectedRow *row)
+{
+	return find_series_group(context, row->target->service, row->series_id);
+}
+
+static void
+add_segment_row(void *context, const SelectedRow *row)
+{
+	TimeSeries *ts = context;
+	int64 group = group_of_row(ts, row);
+	Point *point = find_point(ts, group, row->at);
+
+	point->sum += row->value;
+	/* rows of one profile that differ in labels of its samples are one profile */
+	if (ts->average && distinct_first(&ts->hour, row, group))
+		point->nprofiles++;
+}
+
+static void
+add_raw_row(void *context, const SelectedRow *row)
+{
+	TimeSeries *ts = context;
+
+	find_point(ts, group_of_row(ts, row), row->at)->sum += row->value;
+	if (ts->average)
+		raw_profiles_add(&ts->raw, row);
+}
+
+static void
+count_raw(void *context, const RawProfile *profile)
+{
+	find_point(context, profile->key.group, profile->key.at)->nprofiles++;
+}
+
+/* --- totals of hours --- */
+
+static void
+add_points(TimeSeries *ts, int group, const HourTotals *totals)
+{
+	for (uint32 i = 0; i < totals->n;)
+	{
+		Point *point = find_point(ts, group, totals->at[i]);
+		TimestampTz last = point->key.at;
+		int128 sum = 0;
+		uint32 first = i;
+
+		/* they are in order of time */
+		for (; i < totals->n && totals->at[i] <= last; i++)
+			sum += totals->value[i];
+		point->sum += sum;
+		point->nprofiles += i - first;
 	}
-	point->nprofiles++;
+}
+
+/* Are all of the hour in one step? */
+static bool
+in_one_step(const TimeSeries *ts, const PpTotalsHead *head)
+{
+	int64_t first, last;
+
+	return pp_bucket_point(ts->since, ts->until, ts->step, head->first_at, &first) &&
+		   pp_bucket_point(ts->since, ts->until, ts->step, head->last_at, &last) && first == last;
+}
+
+static bool
+add_totals(void *context, const SourceRow *row)
+{
+	TimeSeries *ts = context;
+	const Target *target = row->target;
+	HourTotals totals;
+	bool whole;
+
+	hour_totals_open(&totals, row);
+	if (ts->average && totals.head.split)
+		return false;
+	whole = in_one_step(ts, &totals.head);
+	for (uint32_t i = 0; i < totals.head.nseries; i++)
+	{
+		const PpTotalsSeries *series = &totals.head.series[i];
+		int group;
+
+		if (!plan_has_series(target->service, series->series_id) ||
+			(target->counting && series->counted == PP_TOTALS_NOT_COUNTED))
+			continue;
+		group = find_series_group(ts, target->service, series->series_id);
+		if (whole && !(target->counting && series->counted == PP_TOTALS_MIXED))
+		{
+			Point *point = find_point(ts, group, totals.head.first_at);
+
+			point->sum += target->counting ? series->sum / (int128) series->scale : series->sum;
+			point->nprofiles += series->n;
+			continue;
+		}
+		hour_totals_points(&totals, series);
+		add_points(ts, group, &totals);
+	}
+	return true;
 }
 
 static Datum
@@ -300,26 +390,37 @@ static TimeSeries *
 begin(FunctionCallInfo fcinfo, bool *need_labels)
 {
 	TimeSeries *ts = palloc0(sizeof(TimeSeries));
-	char *aggregation = text_to_cstring(PG_GETARG_TEXT_PP(6));
 	PpError err;
 
 	ts->arena = core_arena_create();
 	ts->since = PG_GETARG_TIMESTAMPTZ(2);
 	ts->until = PG_GETARG_TIMESTAMPTZ(3);
 	ts->step = step_usecs(PG_GETARG_INTERVAL_P(4));
-	ts->average = strcmp(aggregation, "avg") == 0;
-	if (!ts->average && strcmp(aggregation, "sum") != 0)
-		ereport(ERROR,
-				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				errmsg("unknown aggregation \"%s\"", aggregation),
-				errhint("Use \"sum\" or \"avg\"."));
+	ts->average = aggregation_is_average(PG_GETARG_TEXT_PP(6));
 	CORE_CHECK(pp_type_id_parse(core_bytes(PG_GETARG_TEXT_PP(0)), &ts->type, &err), &err);
 	CORE_CHECK(pp_type_id_text(&ts->type, ts->arena, &ts->profile_type, &err), &err);
 	read_group_by(ts, PG_GETARG_ARRAYTYPE_P(5), need_labels);
 	ts->points = make_table("pprof points", sizeof(PointKey), sizeof(Point));
-	ts->seen = make_table("pprof profiles", sizeof(SeenKey), sizeof(SeenKey));
 	ts->by_labels = make_table("pprof groups", sizeof(GroupKey), sizeof(GroupEntry));
 	return ts;
+}
+
+static void
+add_range(TimeSeries *ts, const Selection *selection, int n, TimestampTz from, TimestampTz to)
+{
+	RangePlan plan;
+	RowReader segment_rows = {&plan, ts->average, false, add_segment_row, ts};
+	RowReader raw_rows = {&plan, ts->average, false, add_raw_row, ts};
+
+	plan_begin(&plan, selection, ts->services, n, from, to);
+	distinct_begin(&ts->hour);
+	raw_profiles_begin(&ts->raw, &plan, group_of_row, count_raw, ts);
+	if (plan_takes_series(&plan))
+		plan_hours(&plan, SOURCE_TOTALS, add_totals, ts);
+	plan_segments(&plan, rows_of_segment, &segment_rows);
+	plan_raw(&plan, rows_of_raw, &raw_rows);
+	if (ts->average)
+		raw_profiles_end(&ts->raw);
 }
 
 PPROF_FUNCTION(pprof_timeseries);
@@ -327,7 +428,6 @@ Datum
 pprof_timeseries(PG_FUNCTION_ARGS)
 {
 	Selection selection;
-	SelectedService *services;
 	TimeSeries *ts;
 	int64_t from, to;
 	bool need_labels;
@@ -338,8 +438,9 @@ pprof_timeseries(PG_FUNCTION_ARGS)
 	{
 		storage_begin();
 		selection_parse(&selection, PG_GETARG_TEXT_PP(1));
-		services = selection_find(&selection, ts->profile_type, need_labels, &n);
-		selection_rows(&selection, services, n, from, to, false, add_row, ts);
+		ts->services = selection_find(&selection, ts->profile_type, need_labels, &n);
+		ts->group_of = palloc0(sizeof(int *) * Max(n, 1));
+		add_range(ts, &selection, n, from, to);
 		storage_end();
 	}
 	return put_points(fcinfo, ts);

@@ -6,14 +6,15 @@ CREATE FUNCTION pprof.query(
     selector     text,
     since        timestamptz,
     until        timestamptz,
-    max_nodes    integer DEFAULT 0
+    max_nodes    integer DEFAULT 0,
+    aggregation  text DEFAULT 'sum'
 ) RETURNS pprof.profile
 AS 'MODULE_PATHNAME', 'pprof_query'
 LANGUAGE C STABLE PARALLEL UNSAFE SECURITY DEFINER COST 10000
 SET search_path = pg_catalog, pg_temp;
-REVOKE ALL ON FUNCTION pprof.query(text, text, timestamptz, timestamptz, integer) FROM PUBLIC;
-COMMENT ON FUNCTION pprof.query(text, text, timestamptz, timestamptz, integer)
-    IS 'sum of the stored profiles of a type in [since, until); beyond max_nodes (below 1: none) the least frames fold into "other"; empty, never null';
+REVOKE ALL ON FUNCTION pprof.query(text, text, timestamptz, timestamptz, integer, text) FROM PUBLIC;
+COMMENT ON FUNCTION pprof.query(text, text, timestamptz, timestamptz, integer, text)
+    IS 'sum of the stored profiles of a type in [since, until), or with aggregation avg their mean, each stack rounded; beyond max_nodes (below 1: none) the least frames fold into "other"; empty, never null';
 
 CREATE FUNCTION pprof.flamegraph(
     profile_type text,
@@ -22,15 +23,16 @@ CREATE FUNCTION pprof.flamegraph(
     until        timestamptz,
     max_nodes    integer DEFAULT 16384,
     rules        text DEFAULT 'pprof',
+    aggregation  text DEFAULT 'sum',
     OUT level integer, OUT value bigint, OUT self bigint, OUT label text,
     OUT truncated boolean, OUT ord integer
 ) RETURNS SETOF record
 AS 'MODULE_PATHNAME', 'pprof_flamegraph_range'
 LANGUAGE C STABLE PARALLEL UNSAFE SECURITY DEFINER COST 10000 ROWS 5000
 SET search_path = pg_catalog, pg_temp;
-REVOKE ALL ON FUNCTION pprof.flamegraph(text, text, timestamptz, timestamptz, integer, text) FROM PUBLIC;
-COMMENT ON FUNCTION pprof.flamegraph(text, text, timestamptz, timestamptz, integer, text)
-    IS 'flame graph of the stored profiles of a type in [since, until), in pre-order; rules: pprof or pyroscope; one root row where an argument is null';
+REVOKE ALL ON FUNCTION pprof.flamegraph(text, text, timestamptz, timestamptz, integer, text, text) FROM PUBLIC;
+COMMENT ON FUNCTION pprof.flamegraph(text, text, timestamptz, timestamptz, integer, text, text)
+    IS 'flame graph of the stored profiles of a type in [since, until), in pre-order; rules: pprof or pyroscope; aggregation: sum, or avg over profiles, each node rounded; one root row where an argument is null';
 
 -- Four arguments without a type could be meant for either function above; they are
 -- taken as text, so that times can be written as '2026-01-31' alone.

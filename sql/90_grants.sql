@@ -31,8 +31,8 @@ GRANT EXECUTE ON FUNCTION
  TO pprof_ingest, pprof_admin;
 
 GRANT EXECUTE ON FUNCTION
-    pprof.query(text, text, timestamptz, timestamptz, integer),
-    pprof.flamegraph(text, text, timestamptz, timestamptz, integer, text),
+    pprof.query(text, text, timestamptz, timestamptz, integer, text),
+    pprof.flamegraph(text, text, timestamptz, timestamptz, integer, text, text),
     pprof.flamegraph(text, text, text, text),
     pprof.timeseries(text, text, timestamptz, timestamptz, interval, text[], text),
     pprof.to_profile(pprof.samples),
