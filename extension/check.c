@@ -67,13 +67,14 @@ static void
 check_services(Checker *checker)
 {
 	static StoragePlan read = {
-		.sql = "SELECT service_id, tenant, name, bucket FROM pprof.services ORDER BY service_id"};
+		.sql = "SELECT service_id, tenant, name, bucket, relabeled FROM pprof.services "
+			   "ORDER BY service_id"};
 	uint64 rows = storage_read(&read, NULL, NULL, 0);
 
 	for (uint64 i = 0; i < rows; i++)
 	{
 		int64 id = DatumGetInt64(storage_value(i, 1));
-		bool found = false;
+		bool found = DatumGetBool(storage_value(i, 5));
 
 		for (uint32 salt = 0; salt < SERIES_SALTS && !found; salt++)
 			found = id == series_service_id(core_bytes(DatumGetTextPP(storage_value(i, 2))),
@@ -121,7 +122,7 @@ static void
 check_series(Checker *checker)
 {
 	static StoragePlan read = {
-		.sql = "SELECT l.service_id, l.series_id, l.labels, s.name FROM pprof.series l "
+		.sql = "SELECT l.service_id, l.series_id, l.labels, s.name, l.relabeled FROM pprof.series l "
 			   "LEFT JOIN pprof.services s USING (service_id) ORDER BY 1, 2"};
 	uint64 rows = storage_read(&read, NULL, NULL, 0);
 
@@ -130,7 +131,7 @@ check_series(Checker *checker)
 		int64 service = DatumGetInt64(storage_value(i, 1)), id = DatumGetInt64(storage_value(i, 2));
 		char *object = psprintf("series " INT64_FORMAT " of service " INT64_FORMAT, id, service);
 		PpLabelSet labels;
-		bool found = false, orphan;
+		bool found = DatumGetBool(storage_value(i, 5)), orphan;
 		Datum name = SPI_getbinval(SPI_tuptable->vals[i], SPI_tuptable->tupdesc, 4, &orphan);
 
 		core_labels_from_jsonb(DatumGetJsonbP(storage_value(i, 3)), core_arena_create(), &labels);

@@ -6,6 +6,7 @@
 
 #include "catalog/namespace.h"
 #include "catalog/pg_type.h"
+#include "storage/lmgr.h"
 #include "utils/builtins.h"
 #include "utils/datetime.h"
 #include "utils/lsyscache.h"
@@ -16,15 +17,26 @@
 
 #define MAX_NEW_DAYS 100 /* per tenant and hour */
 
+/*
+ * A day that has its partition of raw has all others, too: that one is made last
+ * and dropped first.  Days that retention may be dropping are locked until the
+ * transaction ends, parent first, as DROP does it.
+ */
 bool
 partition_exists(DateADT day)
 {
+	Oid schema = get_namespace_oid("pprof", false), partition;
 	char name[NAMEDATALEN];
 	int year, month, mday;
 
 	j2date(day + POSTGRES_EPOCH_JDATE, &year, &month, &mday);
 	snprintf(name, sizeof(name), "raw_%04d%02d%02d", year, month, mday);
-	return OidIsValid(get_relname_relid(name, get_namespace_oid("pprof", false)));
+	partition = get_relname_relid(name, schema);
+	if (!OidIsValid(partition) || day >= storage_day(GetCurrentTimestamp()) - 1)
+		return OidIsValid(partition);
+	LockRelationOid(get_relname_relid("raw", schema), RowExclusiveLock);
+	LockRelationOid(partition, RowExclusiveLock);
+	return get_relname_relid(name, schema) == partition;
 }
 
 int64

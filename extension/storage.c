@@ -138,6 +138,12 @@ storage_end(void)
 		elog(ERROR, "SPI_finish failed");
 }
 
+void
+storage_invalidate(void)
+{
+	CacheInvalidateRelcacheByRelid(get_relname_relid("series", get_namespace_oid("pprof", false)));
+}
+
 static Oid
 samples_type(void)
 {

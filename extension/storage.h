@@ -39,6 +39,9 @@ typedef struct StoragePlan
 extern void storage_begin(void);
 extern void storage_end(void);
 
+/* Once this transaction commits, every backend looks ids up anew. */
+extern void storage_invalidate(void);
+
 extern SPIPlanPtr storage_plan(StoragePlan *plan);
 
 /* Run for its effect; gives SPI_processed. */
@@ -130,5 +133,13 @@ extern bool partition_exists(DateADT day);
 /* Days the tenant may still add within the hour. */
 extern int64 partition_budget(PpBytes tenant);
 extern void partition_add(DateADT day, PpBytes tenant);
+
+/* --- retention.c --- */
+
+/*
+ * Did retention take profiles of the service and day?  Then no more are stored
+ * there.  Final once the lock on the day is held; days from yesterday on never are.
+ */
+extern bool retention_expired(int64 service_id, DateADT day);
 
 #endif

@@ -10,6 +10,7 @@ CREATE TABLE pprof.services (
     name       text COLLATE "C" NOT NULL,
     bucket     integer NOT NULL DEFAULT 0,
     created    timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    relabeled  boolean NOT NULL DEFAULT false,
     PRIMARY KEY (service_id)
 );
 CREATE INDEX services_name_idx ON pprof.services (tenant, name);
@@ -19,6 +20,7 @@ COMMENT ON COLUMN pprof.services.tenant IS 'who owns it; pprof.tenant of the ses
 COMMENT ON COLUMN pprof.services.name IS 'the label service_name';
 COMMENT ON COLUMN pprof.services.bucket IS 'part of a service that was split';
 COMMENT ON COLUMN pprof.services.created IS 'when the first profile came';
+COMMENT ON COLUMN pprof.services.relabeled IS 'it was renamed: its id is no hash of the name';
 COMMENT ON INDEX pprof.services_name_idx IS 'finds the buckets of a name, and the names of a tenant';
 
 CREATE TABLE pprof.service_types (
@@ -37,6 +39,7 @@ CREATE TABLE pprof.series (
     series_id  bigint NOT NULL,
     labels     jsonb NOT NULL,
     created    timestamptz NOT NULL DEFAULT pg_catalog.now(),
+    relabeled  boolean NOT NULL DEFAULT false,
     PRIMARY KEY (service_id, series_id)
 );
 CREATE INDEX series_labels_idx ON pprof.series USING gin (labels pprof.labels_ops);
@@ -46,6 +49,7 @@ COMMENT ON COLUMN pprof.series.service_id IS 'the service';
 COMMENT ON COLUMN pprof.series.series_id IS 'hash of the labels; the next salt where that is taken';
 COMMENT ON COLUMN pprof.series.labels IS 'object of strings, service_name among them; no private labels';
 COMMENT ON COLUMN pprof.series.created IS 'when the first profile came';
+COMMENT ON COLUMN pprof.series.relabeled IS 'labels were changed: its id is no hash of them, and another may have the same';
 
 CREATE TABLE pprof.series_days (
     service_id bigint NOT NULL,

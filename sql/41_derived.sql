@@ -169,11 +169,21 @@ COMMENT ON COLUMN pprof.dirty_days.day IS 'UTC day';
 CREATE TABLE pprof.expired_days (
     service_id bigint NOT NULL,
     day        date NOT NULL,
+    profiles   bigint[] NOT NULL DEFAULT '{}',
+    profiles_gone boolean NOT NULL DEFAULT false,
+    rewritten  boolean NOT NULL DEFAULT false,
+    hours      bigint[] NOT NULL DEFAULT '{}',
+    hours_gone boolean NOT NULL DEFAULT false,
     PRIMARY KEY (service_id, day)
 );
-COMMENT ON TABLE pprof.expired_days IS 'days whose profiles retention took; rollups of such a day are final';
+COMMENT ON TABLE pprof.expired_days IS 'days of which retention took profiles: no more are stored, rollups of what it took are final';
 COMMENT ON COLUMN pprof.expired_days.service_id IS 'the service';
 COMMENT ON COLUMN pprof.expired_days.day IS 'UTC day';
+COMMENT ON COLUMN pprof.expired_days.profiles IS 'types whose profiles are gone, or go with the partition';
+COMMENT ON COLUMN pprof.expired_days.profiles_gone IS 'these are all types of the day';
+COMMENT ON COLUMN pprof.expired_days.hours IS 'types whose rollups of hours are gone, or go with the partition';
+COMMENT ON COLUMN pprof.expired_days.hours_gone IS 'these are all types of the day';
+COMMENT ON COLUMN pprof.expired_days.rewritten IS 'all profiles are gone, and the dictionary has only what rollups refer to';
 
 DO $$
 BEGIN

@@ -67,8 +67,8 @@ SET search_path = pg_catalog, pg_temp
 SET client_min_messages = warning
 AS $$
 DECLARE
-    suffix text := to_char(add_day.day::timestamp, 'YYYYMMDD');
     parent text;
+    made boolean := false;
 BEGIN
     IF add_day.day < '1677-09-22' OR add_day.day > '2262-04-10' THEN
         RAISE datetime_field_overflow USING MESSAGE = format('day %s cannot have profiles', add_day.day);
@@ -77,21 +77,52 @@ BEGIN
     -- see what the other has made: locking a table takes in the news about the
     -- catalog, which is up to date in every isolation level.
     LOCK TABLE pprof.days IN SHARE UPDATE EXCLUSIVE MODE;
-    IF to_regclass('pprof.raw_' || suffix) IS NOT NULL THEN
-        RETURN false;
-    END IF;
-    FOREACH parent IN ARRAY '{series_days,label_days,chunks,segments,totals,rollups,raw}'::text[] LOOP
-        PERFORM pprof.add_partition(parent, add_day.day);
-    END LOOP;
     FOREACH parent IN ARRAY '{paths,day_rollups,function_days}'::text[] LOOP
-        PERFORM pprof.add_partition(parent, date_trunc('month', add_day.day::timestamp)::date);
+        made := pprof.add_partition(parent, date_trunc('month', add_day.day::timestamp)::date) OR made;
+    END LOOP;
+    -- raw comes last and goes first: where it is, all are
+    FOREACH parent IN ARRAY '{series_days,label_days,chunks,segments,totals,rollups,raw}'::text[] LOOP
+        made := pprof.add_partition(parent, add_day.day) OR made;
     END LOOP;
     INSERT INTO pprof.days (day, tenant) VALUES (add_day.day, add_day.tenant) ON CONFLICT DO NOTHING;
-    RETURN true;
+    RETURN made;
 END
 $$;
 REVOKE ALL ON FUNCTION pprof.add_day(date, text) FROM PUBLIC;
-COMMENT ON FUNCTION pprof.add_day(date, text) IS 'makes the partitions of a UTC day; false if they are there';
+COMMENT ON FUNCTION pprof.add_day(date, text) IS 'makes what is missing of the partitions of a UTC day and its month; false if all are there';
+
+-- DROP needs the parent for itself, and whoever comes meanwhile waits behind it:
+-- so it waits no longer than this, and is tried again another time.
+CREATE FUNCTION pprof.drop_partition(parent text, first_day date) RETURNS boolean
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+SET lock_timeout = '200ms'
+AS $$
+DECLARE
+    by_month boolean := parent IN ('paths', 'day_rollups', 'function_days');
+    name text := parent || '_' || to_char(first_day::timestamp, CASE WHEN by_month THEN 'YYYYMM' ELSE 'YYYYMMDD' END);
+BEGIN
+    LOCK TABLE pprof.days IN SHARE UPDATE EXCLUSIVE MODE;
+    IF to_regclass('pprof.' || name) IS NULL THEN
+        RETURN false;
+    END IF;
+    -- the parent first, as queries do
+    EXECUTE format('LOCK TABLE ONLY pprof.%I IN ACCESS EXCLUSIVE MODE', parent);
+    IF NOT pprof.may_drop(parent, first_day) THEN
+        RETURN false;
+    END IF;
+    EXECUTE format('DROP TABLE pprof.%I', name);
+    IF parent = 'raw' THEN
+        DELETE FROM pprof.days d WHERE d.day = first_day;
+    END IF;
+    RETURN true;
+EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
+    RETURN false;
+END
+$$;
+REVOKE ALL ON FUNCTION pprof.drop_partition(text, date) FROM PUBLIC;
+COMMENT ON FUNCTION pprof.drop_partition(text, date)
+    IS 'drops the partition of a table that begins with a day, if nothing in it is to be kept and nobody holds it for long';
 
 CREATE FUNCTION pprof.create_partitions(ahead integer DEFAULT 7) RETURNS integer
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
