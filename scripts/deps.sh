@@ -5,6 +5,19 @@ set -euo pipefail
 # shellcheck source=scripts/lib.sh
 source "$(dirname "$0")/lib.sh"
 
+# pg_cron for the server that is there, which one test uses if it is; nothing
+# where there is no such package.
+cron_package()
+{
+	local dir package=
+	for dir in /usr/lib/postgresql/*/lib/pgxs; do
+		[ ! -d "$dir" ] || package=postgresql-$(basename "${dir%/lib/pgxs}")-cron
+	done
+	if [ -n "$package" ] && apt-cache show "$package" >/dev/null 2>&1; then
+		echo "$package"
+	fi
+}
+
 packages_for()
 {
 	case $1 in
@@ -18,7 +31,7 @@ packages_for()
 			;;
 		test)
 			echo postgresql curl golang-go libcmocka-dev libpcre2-dev libipc-run-perl perl procps python3 \
-				clang-14 libclang-rt-14-dev
+				clang-14 libclang-rt-14-dev "$(cron_package)"
 			;;
 		lint)
 			echo clang-format-14 cppcheck shellcheck

@@ -42,7 +42,7 @@ LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    names constant text[] := '{create_partitions}';
+    names constant text[] := '{create_partitions, apply_retention}';
 BEGIN
     IF maintenance_names.step IS NULL THEN
         RETURN names;
@@ -66,6 +66,7 @@ AS $$
 BEGIN
     RETURN CASE step
                WHEN 'create_partitions' THEN pprof.create_partitions()
+               WHEN 'apply_retention' THEN pprof.apply_retention()
            END;
 END
 $$;
@@ -93,6 +94,11 @@ BEGIN
               FROM generate_series(0, 7) AS ahead (days)
              WHERE to_regclass('pprof.raw_' || to_char((today + ahead.days)::timestamp, 'YYYYMMDD')) IS NULL
             HAVING count(*) > 0;
+        WHEN 'apply_retention' THEN
+            -- there may be more to do than days tell
+            RETURN QUERY
+            SELECT 0::bigint, COALESCE(sum(l.days), 0)::bigint, min(l.oldest)::timestamp AT TIME ZONE 'UTC'
+              FROM pprof.retention_lag() l;
     END CASE;
 END
 $$;
@@ -212,6 +218,7 @@ DECLARE
     number  pg_catalog.int4;
     service pg_catalog.int8;
     tried   boolean;
+    again   boolean;
     worked  boolean;
     done    pg_catalog.int8;
     message pg_catalog.text;
@@ -222,30 +229,35 @@ BEGIN
         FOR number IN 1 .. pg_catalog.cardinality(steps) LOOP
             pause_at := pprof.maintenance_share(until, pg_catalog.cardinality(steps) OPERATOR(pg_catalog.-) number);
             tried := false;
-            FOREACH service IN ARRAY pprof.maintenance_due(steps[number], begun) LOOP
-                EXIT WHEN tried AND pg_catalog.clock_timestamp() OPERATOR(pg_catalog.>=) pause_at;
-                CONTINUE WHEN NOT pprof.maintenance_claim(steps[number], service);
+            LOOP
+                again := false;
+                FOREACH service IN ARRAY pprof.maintenance_due(steps[number], begun) LOOP
+                    EXIT WHEN tried AND pg_catalog.clock_timestamp() OPERATOR(pg_catalog.>=) pause_at;
+                    CONTINUE WHEN NOT pprof.maintenance_claim(steps[number], service);
+                    COMMIT;
+                    -- a step must see what was committed before it got its locks
+                    SET TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE;
+                    tried := true;
+                    message := NULL;
+                    code := NULL;
+                    BEGIN
+                        done := pprof.maintenance_run(steps[number], service);
+                    EXCEPTION WHEN OTHERS THEN
+                        GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, code = RETURNED_SQLSTATE;
+                        done := 0;
+                        -- that somebody else needed something is no news
+                        IF code OPERATOR(pg_catalog.<>) '55P03' THEN
+                            RAISE WARNING 'maintenance: step % of service % failed: %', steps[number], service, message;
+                        END IF;
+                    END;
+                    PERFORM pprof.maintenance_finish(steps[number], service, done, message, code);
+                    COMMIT;
+                    again := again OR done OPERATOR(pg_catalog.>) 0;
+                END LOOP;
                 COMMIT;
-                -- a step must see what was committed before it got its locks
-                SET TRANSACTION ISOLATION LEVEL READ COMMITTED, READ WRITE;
-                tried := true;
-                message := NULL;
-                code := NULL;
-                BEGIN
-                    done := pprof.maintenance_run(steps[number], service);
-                EXCEPTION WHEN OTHERS THEN
-                    GET STACKED DIAGNOSTICS message = MESSAGE_TEXT, code = RETURNED_SQLSTATE;
-                    done := 0;
-                    -- that somebody else needed something is no news
-                    IF code OPERATOR(pg_catalog.<>) '55P03' THEN
-                        RAISE WARNING 'maintenance: step % of service % failed: %', steps[number], service, message;
-                    END IF;
-                END;
-                PERFORM pprof.maintenance_finish(steps[number], service, done, message, code);
-                COMMIT;
-                worked := worked OR done OPERATOR(pg_catalog.>) 0;
+                worked := worked OR again;
+                EXIT WHEN NOT again OR pg_catalog.clock_timestamp() OPERATOR(pg_catalog.>=) pause_at;
             END LOOP;
-            COMMIT;
         END LOOP;
         EXIT WHEN NOT worked OR pg_catalog.clock_timestamp() OPERATOR(pg_catalog.>=) until;
     END LOOP;
@@ -266,7 +278,8 @@ SELECT n.step,
        s.done,
        COALESCE(s.failing, 0) AS failing
   FROM pg_catalog.unnest(pprof.maintenance_names()) WITH ORDINALITY AS n (step, number)
- CROSS JOIN LATERAL (SELECT pg_catalog.sum(w.waiting)::bigint AS waiting, pg_catalog.count(*) AS services,
+ CROSS JOIN LATERAL (SELECT pg_catalog.sum(w.waiting)::bigint AS waiting,
+                            pg_catalog.count(*) FILTER (WHERE w.waiting > 0) AS services,
                             pg_catalog.min(w.oldest) AS oldest
                        FROM pprof.maintenance_backlog(n.step) w) b
   LEFT JOIN (SELECT t.step,
@@ -280,13 +293,13 @@ SELECT n.step,
  ORDER BY n.number;
 COMMENT ON VIEW pprof.maintenance IS 'steps of maintenance: what waits for each, who is at it, and how it goes';
 COMMENT ON COLUMN pprof.maintenance.step IS 'name of the step';
-COMMENT ON COLUMN pprof.maintenance.waiting IS 'what waits: days without partitions, raw rows, hours and days without rollups, rows of chunks';
-COMMENT ON COLUMN pprof.maintenance.services IS 'services that have something waiting';
+COMMENT ON COLUMN pprof.maintenance.waiting IS 'what waits: days without partitions, days past their retention, raw rows, hours and days without rollups, rows of chunks';
+COMMENT ON COLUMN pprof.maintenance.services IS 'services that have something waiting; the whole database counts as one';
 COMMENT ON COLUMN pprof.maintenance.oldest IS 'hour or day of the oldest of it';
 COMMENT ON COLUMN pprof.maintenance.lag IS 'how long ago that was; in order while it is little more than one of its hours or days';
 COMMENT ON COLUMN pprof.maintenance.running IS 'processes that are at it';
 COMMENT ON COLUMN pprof.maintenance.finished IS 'when it last ended for some service';
-COMMENT ON COLUMN pprof.maintenance.done IS 'what was done in all, in units of waiting';
+COMMENT ON COLUMN pprof.maintenance.done IS 'what was done in all: partitions, steps of retention, raw rows, hours and days, rows of chunks';
 COMMENT ON COLUMN pprof.maintenance.failing IS 'services for which it failed the last time';
 
 CREATE VIEW pprof.maintenance_steps AS
