@@ -6,6 +6,7 @@
 CREATE TABLE pprof.service_limits (
     tenant           text COLLATE "C" NOT NULL DEFAULT 'anonymous',
     service          text COLLATE "C" NOT NULL,
+    priority         integer NOT NULL DEFAULT 0,
     max_series       integer CHECK (max_series >= 0),
     max_label_names  integer CHECK (max_label_names >= 0),
     max_label_values integer CHECK (max_label_values >= 0),
@@ -13,9 +14,10 @@ CREATE TABLE pprof.service_limits (
     granularity      text NOT NULL DEFAULT 'lines' CHECK (granularity IN ('lines', 'functions')),
     PRIMARY KEY (tenant, service)
 );
-COMMENT ON TABLE pprof.service_limits IS 'limits of some services; of several rules the one with the most characters counts, of a cap that is null the setting';
+COMMENT ON TABLE pprof.service_limits IS 'limits of some services; for a cap that is null, and without a rule, the setting holds';
 COMMENT ON COLUMN pprof.service_limits.tenant IS 'whose services';
-COMMENT ON COLUMN pprof.service_limits.service IS 'name of a service, where * stands for any characters';
+COMMENT ON COLUMN pprof.service_limits.service IS 'regular expression that matches the whole name of a service';
+COMMENT ON COLUMN pprof.service_limits.priority IS 'of several rules the one with the greatest holds; then the one with the longest expression';
 COMMENT ON COLUMN pprof.service_limits.max_series IS 'most label sets with profiles on one UTC day, 0 for no limit; null: pprof.max_series_per_service';
 COMMENT ON COLUMN pprof.service_limits.max_label_names IS 'most names of labels on one UTC day, 0 or null for no limit';
 COMMENT ON COLUMN pprof.service_limits.max_label_values IS 'most values of one label on one UTC day, 0 or null for no limit';
@@ -33,75 +35,70 @@ CREATE TRIGGER service_limits_changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCA
 FOR EACH STATEMENT EXECUTE FUNCTION pprof.service_limits_changed();
 COMMENT ON TRIGGER service_limits_changed ON pprof.service_limits IS 'sessions keep limits until they change';
 
--- Without SET clauses, so that they become part of the queries they stand in.
-CREATE FUNCTION pprof.service_matches(service text, pattern text) RETURNS boolean
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-AS $$
-    SELECT service OPERATOR(pg_catalog.~~) pg_catalog.replace(pg_catalog.replace(pg_catalog.replace(pg_catalog.replace(
-               pattern, '\', '\\'), '%', '\%'), '_', '\_'), '*', '%')
-$$;
-REVOKE ALL ON FUNCTION pprof.service_matches(text, text) FROM PUBLIC;
-COMMENT ON FUNCTION pprof.service_matches(text, text) IS 'is the name of a service like a pattern, in which * stands for any characters and nothing else is special';
-
-CREATE FUNCTION pprof.service_rank(pattern text) RETURNS integer
-LANGUAGE sql IMMUTABLE PARALLEL SAFE
-AS $$
-    SELECT 2 OPERATOR(pg_catalog.*) pg_catalog.length(pg_catalog.replace(pattern, '*', ''))
-           OPERATOR(pg_catalog.+) (pg_catalog.strpos(pattern, '*') OPERATOR(pg_catalog.=) 0)::pg_catalog.int4
-$$;
-REVOKE ALL ON FUNCTION pprof.service_rank(text) FROM PUBLIC;
-COMMENT ON FUNCTION pprof.service_rank(text) IS 'which of several patterns counts: the highest rank, by characters that are no *, and a name before a pattern';
-
 CREATE FUNCTION pprof.service_limits_of(tenant text, service text) RETURNS SETOF pprof.service_limits
 LANGUAGE sql STABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
     SELECT * FROM pprof.service_limits l
-     WHERE l.tenant = service_limits_of.tenant AND pprof.service_matches(service_limits_of.service, l.service)
-     ORDER BY pprof.service_rank(l.service) DESC, l.service
+     WHERE l.tenant = service_limits_of.tenant
+       AND jsonb_build_object('service_name', service_limits_of.service)
+           OPERATOR(pprof.@~) pprof.pattern_selector('service_name', l.service)
+     ORDER BY l.priority DESC, length(l.service) DESC, l.service
      LIMIT 1
 $$;
 REVOKE ALL ON FUNCTION pprof.service_limits_of(text, text) FROM PUBLIC;
 COMMENT ON FUNCTION pprof.service_limits_of(text, text) IS 'the rule that counts for a service; none if there is none';
 
 CREATE FUNCTION pprof.set_service_limits(
-    service text,
-    max_series integer DEFAULT NULL,
-    max_label_names integer DEFAULT NULL,
+    service          text,
+    max_series       integer DEFAULT NULL,
+    max_label_names  integer DEFAULT NULL,
     max_label_values integer DEFAULT NULL,
-    max_stacks integer DEFAULT NULL,
-    granularity text DEFAULT 'lines'
+    max_stacks       integer DEFAULT NULL,
+    granularity      text DEFAULT 'lines',
+    priority         integer DEFAULT 0
 ) RETURNS void
-LANGUAGE sql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
+BEGIN
+    IF least(max_series, max_label_names, max_label_values, max_stacks) < 0 THEN
+        RAISE invalid_parameter_value USING MESSAGE = 'limits must not be negative';
+    END IF;
+    IF set_service_limits.granularity IS NULL OR set_service_limits.granularity NOT IN ('lines', 'functions') THEN
+        RAISE invalid_parameter_value
+            USING MESSAGE = format('granularity must be lines or functions, not "%s"', set_service_limits.granularity);
+    END IF;
+    -- bad expressions are refused here, not where rules are applied
+    PERFORM pprof.pattern_selector('service_name', service);
     INSERT INTO pprof.service_limits AS l
-        (tenant, service, max_series, max_label_names, max_label_values, max_stacks, granularity)
-    VALUES (COALESCE(current_setting('pprof.tenant', true), 'anonymous'), set_service_limits.service,
+        (tenant, service, priority, max_series, max_label_names, max_label_values, max_stacks, granularity)
+    VALUES (current_setting('pprof.tenant'), set_service_limits.service, set_service_limits.priority,
             set_service_limits.max_series, set_service_limits.max_label_names,
             set_service_limits.max_label_values, set_service_limits.max_stacks,
             set_service_limits.granularity)
     ON CONFLICT ON CONSTRAINT service_limits_pkey DO UPDATE
-       SET max_series = EXCLUDED.max_series, max_label_names = EXCLUDED.max_label_names,
-           max_label_values = EXCLUDED.max_label_values, max_stacks = EXCLUDED.max_stacks,
-           granularity = EXCLUDED.granularity
+       SET priority = EXCLUDED.priority, max_series = EXCLUDED.max_series,
+           max_label_names = EXCLUDED.max_label_names, max_label_values = EXCLUDED.max_label_values,
+           max_stacks = EXCLUDED.max_stacks, granularity = EXCLUDED.granularity;
+END
 $$;
-REVOKE ALL ON FUNCTION pprof.set_service_limits(text, integer, integer, integer, integer, text) FROM PUBLIC;
-COMMENT ON FUNCTION pprof.set_service_limits(text, integer, integer, integer, integer, text)
-    IS 'sets the limits of a service, or of all whose names are like a pattern with *; replaces the rule of the same pattern';
+REVOKE ALL ON FUNCTION pprof.set_service_limits(text, integer, integer, integer, integer, text, integer) FROM PUBLIC;
+COMMENT ON FUNCTION pprof.set_service_limits(text, integer, integer, integer, integer, text, integer)
+    IS 'limits the own services whose names match, in place of what was set for the same expression; 0: no limit; null: what the setting says';
 
-CREATE FUNCTION pprof.clear_service_limits(service text) RETURNS boolean
-LANGUAGE sql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
+CREATE FUNCTION pprof.drop_service_limits(service text) RETURNS boolean
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp
 AS $$
-    WITH gone AS (
-        DELETE FROM pprof.service_limits l
-         WHERE l.tenant = COALESCE(current_setting('pprof.tenant', true), 'anonymous')
-           AND l.service = clear_service_limits.service RETURNING 1)
-    SELECT EXISTS (SELECT FROM gone)
+BEGIN
+    DELETE FROM pprof.service_limits l
+     WHERE l.tenant = current_setting('pprof.tenant') AND l.service = drop_service_limits.service;
+    RETURN FOUND;
+END
 $$;
-REVOKE ALL ON FUNCTION pprof.clear_service_limits(text) FROM PUBLIC;
-COMMENT ON FUNCTION pprof.clear_service_limits(text) IS 'removes the rule with this pattern; false if there is none';
+REVOKE ALL ON FUNCTION pprof.drop_service_limits(text) FROM PUBLIC;
+COMMENT ON FUNCTION pprof.drop_service_limits(text) IS 'removes the rule with exactly this expression; false if there is none';
 
 -- The last chunk of a dictionary tells how many stacks it has: the ids end there.
 CREATE FUNCTION pprof.chunk_stacks(data bytea) RETURNS bigint
@@ -133,8 +130,10 @@ SELECT s.name AS service,
        g.bytes AS segment_bytes_today
   FROM at, pprof.services s
   LEFT JOIN LATERAL (SELECT l.* FROM pprof.service_limits l
-                      WHERE l.tenant = s.tenant AND pprof.service_matches(s.name, l.service)
-                      ORDER BY pprof.service_rank(l.service) DESC, l.service LIMIT 1) r ON true,
+                      WHERE l.tenant = s.tenant
+                        AND pg_catalog.jsonb_build_object('service_name', s.name)
+                            OPERATOR(pprof.@~) pprof.pattern_selector('service_name', l.service)
+                      ORDER BY l.priority DESC, pg_catalog.length(l.service) DESC, l.service LIMIT 1) r ON true,
        LATERAL (SELECT COALESCE(pg_catalog.sum(k.stacks) FILTER (WHERE d.day = at.today), 0)::bigint AS stacks_today,
                        COALESCE(pg_catalog.sum(k.stacks) FILTER (WHERE d.day < at.today), 0)::bigint AS stacks_yesterday,
                        COALESCE(pg_catalog.sum(k.bytes) FILTER (WHERE d.day = at.today), 0)::bigint AS bytes_today,
@@ -173,10 +172,10 @@ COMMENT ON COLUMN pprof.growth.segment_bytes_today IS 'bytes of these segments a
 
 -- what the view calls with the rights of who reads it; none reads a table
 GRANT EXECUTE ON FUNCTION
-    pprof.service_matches(text, text), pprof.service_rank(text), pprof.chunk_stacks(bytea)
+    pprof.pattern_selector(text, text), pprof.chunk_stacks(bytea)
  TO pprof_read, pprof_admin;
 GRANT SELECT ON pprof.growth TO pprof_read, pprof_admin;
 GRANT EXECUTE ON FUNCTION
-    pprof.set_service_limits(text, integer, integer, integer, integer, text),
-    pprof.clear_service_limits(text)
+    pprof.set_service_limits(text, integer, integer, integer, integer, text, integer),
+    pprof.drop_service_limits(text)
  TO pprof_admin;

@@ -9,14 +9,15 @@ RETURNS TABLE (stored int, sqlstate text, message text, hint text, reason text) 
     SELECT p.stored, p.sqlstate, p.message, p.hint, p.reason
       FROM pprof.push(ARRAY[body(stack, 1, at)], ARRAY[labels || jsonb_build_object('service_name', service, '__name__', 'process_cpu')]) p
 $$;
--- the rule with the most characters counts, * stands for any, and nothing else does
-SELECT pprof.set_service_limits('*', max_series => 5), pprof.set_service_limits('shop*', max_series => 2),
-       pprof.set_service_limits('shop_a%', max_series => 1), pprof.set_service_limits('shop', max_series => 3);
-SELECT n, (SELECT service FROM pprof.service_limits_of('anonymous', n)) FROM unnest('{shop,shop-b,shop_a%,shop_ab,cart,""}'::text[]) n;
+-- rules match whole names; the greatest priority holds, then the longest expression
+SELECT pprof.set_service_limits('.*', max_series => 5), pprof.set_service_limits('shop.*', max_series => 2),
+       pprof.set_service_limits('shop|cart|car.*', max_series => 1, priority => -1), pprof.set_service_limits('shop', max_series => 3, priority => 1);
+SELECT n, (SELECT service FROM pprof.service_limits_of('anonymous', n)) FROM unnest(ARRAY['shop', 'shop-b', 'cart', 'a"b\', '']) n;
 SELECT count(*) FROM pprof.service_limits_of('nobody', 'shop');
 SELECT pprof.set_service_limits('bad', max_series => -1);
 SELECT pprof.set_service_limits('bad', granularity => 'bytes');
-SELECT pprof.clear_service_limits('*'), pprof.clear_service_limits('none');
+SELECT pprof.set_service_limits('(bad');
+SELECT pprof.drop_service_limits('.*'), pprof.drop_service_limits('none');
 -- series
 SELECT i, p.* FROM generate_series(1, 4) i, push('shop', jsonb_build_object('pod', i::text), '2023-11-14 01:00Z') p ORDER BY i;
 SELECT p.* FROM push('shop', '{"pod": "1"}', '2023-11-14 02:00Z') p;
@@ -39,7 +40,7 @@ SELECT reason FROM push('shop-b', '{"pod": "5"}', '2023-11-14 01:00Z');
 -- a rule that changes is in force at once
 SELECT pprof.set_service_limits('shop-b', max_series => 0);
 SELECT stored FROM push('shop-b', '{"pod": "5"}', '2023-11-14 01:00Z');
-SELECT pprof.clear_service_limits('shop-b'), pprof.clear_service_limits('shop*');
+SELECT pprof.drop_service_limits('shop-b'), pprof.drop_service_limits('shop.*');
 SET pprof.max_series_per_service = 3;
 SELECT * FROM push('shop-b', '{"pod": "6"}', '2023-11-14 01:00Z');
 RESET pprof.max_series_per_service;
