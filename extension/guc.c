@@ -17,6 +17,7 @@ char *pprof_bridge_database = NULL;
 char *pprof_bridge_listen = NULL;
 char *pprof_bridge_path = NULL;
 char *pprof_databases = NULL;
+int pprof_hour_grace;
 bool pprof_maintenance = true;
 int pprof_maintenance_interval = 60;
 int pprof_max_series_per_service;
@@ -28,6 +29,7 @@ char *pprof_scrape_deny = NULL;
 int pprof_scrape_max_body = 64 * 1024;
 int pprof_scrape_memory = 256 * 1024;
 int pprof_scrape_reload = 2000;
+int pprof_segment_profiles;
 char *pprof_tenant = NULL;
 int pprof_writer_cache_size;
 
@@ -231,6 +233,18 @@ pprof_define_gucs(void)
 							   NULL,
 							   NULL,
 							   NULL);
+	DefineCustomIntVariable("pprof.hour_grace",
+							"How long after its end an hour counts as over.",
+							"Profiles that come later are taken in as well, but what was made of the hour is made anew.",
+							&pprof_hour_grace,
+							300,
+							0,
+							86400,
+							PGC_SUSET,
+							GUC_UNIT_S,
+							NULL,
+							NULL,
+							NULL);
 	DefineCustomBoolVariable("pprof.maintenance",
 							 "Let a worker call pprof.maintain() in each of pprof.databases.",
 							 "It leaves a database alone where a job of pg_cron does (pprof.schedule_maintenance).",
@@ -367,6 +381,18 @@ pprof_define_gucs(void)
 							60000,
 							PGC_SIGHUP,
 							GUC_UNIT_MS,
+							NULL,
+							NULL,
+							NULL);
+	DefineCustomIntVariable("pprof.segment_profiles",
+							"Most profiles of a segment.",
+							"Half as many are put into one as soon as there are so many.",
+							&pprof_segment_profiles,
+							128,
+							1,
+							4096,
+							PGC_SUSET,
+							0,
 							NULL,
 							NULL,
 							NULL);

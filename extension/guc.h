@@ -15,6 +15,7 @@ extern char *pprof_bridge_database;
 extern char *pprof_bridge_listen;
 extern char *pprof_bridge_path;
 extern char *pprof_databases;
+extern int pprof_hour_grace; /* seconds */
 extern bool pprof_maintenance;
 extern int pprof_maintenance_interval;	 /* s */
 extern int pprof_max_series_per_service; /* 0: any number */
@@ -26,6 +27,7 @@ extern char *pprof_scrape_deny;	  /* networks, as pp_networks_parse reads them *
 extern int pprof_scrape_max_body; /* kB */
 extern int pprof_scrape_memory;	  /* kB */
 extern int pprof_scrape_reload;	  /* ms */
+extern int pprof_segment_profiles;
 extern char *pprof_tenant;
 extern int pprof_writer_cache_size; /* kB */
 

@@ -20,7 +20,7 @@
 
 /* --- storage.c: sessions with SPI, plans that are kept --- */
 
-#define STORAGE_MAX_ARGS 10
+#define STORAGE_MAX_ARGS 12
 
 /* Stands for the type pprof.samples in the arguments of a plan. */
 #define STORAGE_SAMPLES InvalidOid
