@@ -30,16 +30,16 @@ RESET ROLE;
 SELECT 'raw_' || to_char((clock_timestamp() AT TIME ZONE 'UTC')::date + 7, 'YYYYMMDD') AS last_day \gset
 DROP TABLE pprof.:last_day;
 ALTER FUNCTION pprof.create_partitions(integer) RENAME TO other_name;
-CALL pprof.maintain();
+CALL pprof.maintain(step => 'create_partitions');
 SELECT waiting, services, failing FROM pprof.maintenance WHERE step = 'create_partitions';
 SELECT failures, error, error_code, retry_at <= now() AS at_once FROM pprof.maintenance_steps WHERE step = 'create_partitions';
-CALL pprof.maintain();
+CALL pprof.maintain(step => 'create_partitions');
 SELECT failures, retry_at > now() AS later FROM pprof.maintenance_steps WHERE step = 'create_partitions';
 ALTER FUNCTION pprof.other_name(integer) RENAME TO create_partitions;
-CALL pprof.maintain();
+CALL pprof.maintain(step => 'create_partitions');
 SELECT waiting FROM pprof.maintenance WHERE step = 'create_partitions';
 UPDATE pprof.maintenance_state SET started = started - interval '1 minute', error_at = error_at - interval '1 minute';
-CALL pprof.maintain();
+CALL pprof.maintain(step => 'create_partitions');
 SELECT waiting, failing FROM pprof.maintenance WHERE step = 'create_partitions';
 SELECT failures, error_code FROM pprof.maintenance_steps WHERE step = 'create_partitions';
 
@@ -47,7 +47,7 @@ SELECT failures, error_code FROM pprof.maintenance_steps WHERE step = 'create_pa
 DROP TABLE pprof.:last_day;
 UPDATE pprof.maintenance_state SET pid = 1, backend_start = now();
 SELECT running FROM pprof.maintenance_steps WHERE step = 'create_partitions';
-CALL pprof.maintain();
+CALL pprof.maintain(step => 'create_partitions');
 SELECT waiting FROM pprof.maintenance WHERE step = 'create_partitions';
 SELECT failures, error, error_code FROM pprof.maintenance_steps WHERE step = 'create_partitions';
 
