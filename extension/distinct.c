@@ -142,19 +142,35 @@ flush(RawProfiles *profiles)
 			source_read(SOURCE_SEGMENTS, group, plan_hour(first), last + 1, look_into_segment, profiles);
 	}
 	for (int i = 0; i < profiles->n; i++)
-		if (!profiles->items[i].held)
-			profiles->visit(profiles->context, &profiles->items[i]);
+		profiles->visit(profiles->context, &profiles->items[i]);
 	profiles->n = 0;
+}
+
+/* Another row of a profile that is among the last ones. */
+static void
+add_to_last(RawProfiles *profiles, const DistinctKey *key, int64 value)
+{
+	for (int i = profiles->n; i-- > 0 && profiles->items[i].key.at == key->at;)
+		if (memcmp(&profiles->items[i].key, key, sizeof(DistinctKey)) == 0)
+		{
+			profiles->items[i].value += value; /* parts of a total that fits */
+			return;
+		}
 }
 
 void
 raw_profiles_add(RawProfiles *profiles, const SelectedRow *row)
 {
 	int64 group = profiles->group == NULL ? 0 : profiles->group(profiles->context, row);
+	DistinctKey key = {row->at, group, row->profile_id};
 
 	if (!distinct_first(&profiles->hour, row, group))
+	{
+		add_to_last(profiles, &key, row->value);
 		return;
-	if (profiles->n == BATCH)
+	}
+	/* rows of a profile stay together: they have one time */
+	if (profiles->n >= BATCH && profiles->items[profiles->n - 1].key.at != row->at)
 		flush(profiles);
 	if (profiles->n == profiles->room)
 	{
@@ -162,11 +178,9 @@ raw_profiles_add(RawProfiles *profiles, const SelectedRow *row)
 		profiles->items =
 			profiles->items == NULL
 				? MemoryContextAlloc(profiles->hour.context, sizeof(RawProfile) * profiles->room)
-				: repalloc(profiles->items, sizeof(RawProfile) * profiles->room);
+				: repalloc_huge(profiles->items, sizeof(RawProfile) * profiles->room);
 	}
-	profiles->items[profiles->n++] = (RawProfile){.target = row->target,
-												  .key = {row->at, group, row->profile_id},
-												  .duration = row->duration};
+	profiles->items[profiles->n++] = (RawProfile){row->target, key, row->duration, row->value, false};
 }
 
 void

@@ -39,7 +39,8 @@ typedef struct RawProfile
 	const Target *target;
 	DistinctKey key;
 	int64 duration;
-	bool held; /* by a segment */
+	int64 value; /* of its raw rows */
+	bool held;	 /* by a segment */
 } RawProfile;
 
 typedef int64 (*RawGroup)(void *context, const SelectedRow *row);
@@ -51,12 +52,12 @@ typedef struct RawProfiles
 	DistinctHour hour;
 	RawProfile *items;
 	int n, room;
-	RawGroup group;		   /* NULL: no groups */
-	RawProfileVisit visit; /* for those that no segment has */
-	void *context;		   /* of both */
+	RawGroup group; /* NULL: no groups */
+	RawProfileVisit visit;
+	void *context; /* of both */
 } RawProfiles;
 
-/* Rows in order of time per target; raw_profiles_end visits what is left. */
+/* Rows come in order of time per target; the last profiles are visited by raw_profiles_end. */
 extern void raw_profiles_begin(RawProfiles *profiles, RangePlan *plan, RawGroup group,
 							   RawProfileVisit visit, void *context);
 extern void raw_profiles_add(RawProfiles *profiles, const SelectedRow *row);

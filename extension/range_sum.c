@@ -111,7 +111,8 @@ count_row(void *context, const SelectedRow *row)
 static void
 count_raw(void *context, const RawProfile *profile)
 {
-	count_profiles(context, 1, profile->key.at, profile->duration);
+	if (!profile->held)
+		count_profiles(context, 1, profile->key.at, profile->duration);
 }
 
 /* --- rollups --- */

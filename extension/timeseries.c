@@ -206,7 +206,8 @@ add_raw_row(void *context, const SelectedRow *row)
 static void
 count_raw(void *context, const RawProfile *profile)
 {
-	find_point(context, profile->key.group, profile->key.at)->nprofiles++;
+	if (!profile->held)
+		find_point(context, profile->key.group, profile->key.at)->nprofiles++;
 }
 
 /* --- totals of hours --- */
@@ -339,19 +340,6 @@ put_points(FunctionCallInfo fcinfo, TimeSeries *ts)
 	return rows_end(&rows);
 }
 
-static int64
-step_usecs(const Interval *step)
-{
-	int64 usecs;
-
-	if (step->month != 0 || pg_mul_s64_overflow(step->day, USECS_PER_DAY, &usecs) ||
-		pg_add_s64_overflow(usecs, step->time, &usecs) || usecs < 1)
-		ereport(ERROR,
-				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-				errmsg("step must be a positive time, without months"));
-	return usecs;
-}
-
 static HTAB *
 make_table(const char *name, Size keysize, Size entrysize)
 {
@@ -395,7 +383,7 @@ begin(FunctionCallInfo fcinfo, bool *need_labels)
 	ts->arena = core_arena_create();
 	ts->since = PG_GETARG_TIMESTAMPTZ(2);
 	ts->until = PG_GETARG_TIMESTAMPTZ(3);
-	ts->step = step_usecs(PG_GETARG_INTERVAL_P(4));
+	ts->step = aggregation_step(PG_GETARG_INTERVAL_P(4));
 	ts->average = aggregation_is_average(PG_GETARG_TEXT_PP(6));
 	CORE_CHECK(pp_type_id_parse(core_bytes(PG_GETARG_TEXT_PP(0)), &ts->type, &err), &err);
 	CORE_CHECK(pp_type_id_text(&ts->type, ts->arena, &ts->profile_type, &err), &err);

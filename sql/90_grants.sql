@@ -9,8 +9,15 @@ SELECT s.name AS service,
        r.duration / 1e9 * interval '1 second' AS duration,
        r.total,
        r.profile_id,
-       r.samples
-  FROM pprof.raw r
+       r.samples,
+       r.hour
+  FROM (SELECT service_id, type_id, series_id, at, duration, total, profile_id, samples,
+               pg_catalog.date_trunc('hour', at, 'UTC') AS hour
+          FROM pprof.raw
+        UNION ALL
+        SELECT g.service_id, g.type_id, p.series_id, p.at, p.duration, p.total, p.profile_id, p.samples,
+               g.hour
+          FROM pprof.segments g, pprof.segment_rows(g.head, g.ids, g.samples) p) r
   JOIN pprof.services s USING (service_id)
   JOIN pprof.service_types t USING (service_id, type_id)
   JOIN pprof.series l USING (service_id, series_id)
@@ -23,6 +30,7 @@ COMMENT ON COLUMN pprof.profiles.at IS 'time of the profile';
 COMMENT ON COLUMN pprof.profiles.duration IS 'what it covers';
 COMMENT ON COLUMN pprof.profiles.total IS 'sum of its values';
 COMMENT ON COLUMN pprof.profiles.profile_id IS 'the same for all rows of a profile';
+COMMENT ON COLUMN pprof.profiles.hour IS 'start of the UTC hour of the profile; a condition on it spares reading days that it rules out, one on at alone does not';
 COMMENT ON COLUMN pprof.profiles.samples IS 'values by stack; cast to pprof.profile for the names';
 
 GRANT EXECUTE ON FUNCTION
