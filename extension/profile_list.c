@@ -1,7 +1,6 @@
 /*
  * profile_list.c
- *		pprof.profile_list: single profiles, the newest or largest first; and the
- *		rows of a segment, for the view pprof.profiles.
+ *		pprof.profile_list: single profiles, the newest or largest first.
  *
  * Lists are made of the heads of segments.  Ids are looked at where a row may get
  * into the list, labels of the rows that did, samples never.
@@ -276,68 +275,4 @@ pprof_profile_list(PG_FUNCTION_ARGS)
 	put_list(fcinfo, &list); /* names and labels go with storage_end */
 	storage_end();
 	return (Datum) 0;
-}
-
-/* --- rows of a segment --- */
-
-static PpBytes
-column_bytes(Datum value)
-{
-	bytea *bytes = DatumGetByteaPP(value);
-
-	return (PpBytes){VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes)};
-}
-
-PPROF_FUNCTION(pprof_segment_rows);
-Datum
-pprof_segment_rows(PG_FUNCTION_ARGS)
-{
-	PpBytes head_bytes = column_bytes(PG_GETARG_DATUM(0));
-	PpBytes ids = column_bytes(PG_GETARG_DATUM(1));
-	PpBytes samples = column_bytes(PG_GETARG_DATUM(2));
-	PpArena *arena = core_arena_create();
-	PpSegmentHead head;
-	PpSegmentStacks stacks;
-	PpAlloc *alloc;
-	Rows rows;
-	PpError err;
-
-	CORE_CHECK(pp_segment_head((const uint8_t *) head_bytes.data, head_bytes.len, arena, &head, &err),
-			   &err);
-	CORE_CHECK(pp_segment_stacks(&head, (const uint8_t *) samples.data, samples.len, arena, &stacks, &err),
-			   &err);
-	if (ids.len != (uint64) head.n * UUID_LEN)
-		ereport(ERROR,
-				errcode(ERRCODE_DATA_CORRUPTED),
-				errmsg("segment of %u profiles has %u bytes of their ids", head.n, ids.len));
-	rows_begin(&rows, fcinfo);
-	alloc = core_alloc_create(rows.row);
-	for (uint32 i = 0; i < head.n; i++)
-	{
-		Datum values[6];
-		bool nulls[6] = {false};
-		uint8_t *data;
-		size_t len;
-
-		CORE_CHECK(pp_segment_row(&head,
-								  &stacks,
-								  (const uint8_t *) samples.data,
-								  samples.len,
-								  i,
-								  alloc,
-								  &data,
-								  &len,
-								  &err),
-				   &err);
-		values[0] = TimestampTzGetDatum(head.at[i]);
-		values[1] = Int64GetDatum(head.series[head.series_index[i]]);
-		values[2] = Int64GetDatum(head.duration[i]);
-		values[3] = Int64GetDatum(head.total[i]);
-		values[4] = UUIDPGetDatum((const pg_uuid_t *) (ids.data + (size_t) i * UUID_LEN));
-		values[5] = PointerGetDatum(storage_bytea(data, len));
-		rows_put(&rows, values, nulls);
-		/* what it allocates with went with the row */
-		alloc = core_alloc_create(rows.row);
-	}
-	return rows_end(&rows);
 }

@@ -34,20 +34,7 @@ REVOKE ALL ON FUNCTION pprof.profile_list(text, text, timestamptz, timestamptz, 
 COMMENT ON FUNCTION pprof.profile_list(text, text, timestamptz, timestamptz, integer, text)
     IS 'single profiles of a type in [since, until), a row for each label set of one: the newest, oldest, largest or smallest, in that order; with their samples: pprof.profiles, or pprof.query by {profile_id="..."}';
 
-CREATE FUNCTION pprof.segment_rows(
-    head    bytea,
-    ids     bytea,
-    samples bytea,
-    OUT at timestamptz, OUT series_id bigint, OUT duration bigint, OUT total bigint,
-    OUT profile_id uuid, OUT samples pprof.samples
-) RETURNS SETOF record
-AS 'MODULE_PATHNAME', 'pprof_segment_rows'
-LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000 ROWS 100;
-REVOKE ALL ON FUNCTION pprof.segment_rows(bytea, bytea, bytea) FROM PUBLIC;
-COMMENT ON FUNCTION pprof.segment_rows(bytea, bytea, bytea) IS 'profiles in a row of pprof.segments';
-
 GRANT EXECUTE ON FUNCTION
     pprof.heatmap(text, text, timestamptz, timestamptz, interval, integer),
-    pprof.profile_list(text, text, timestamptz, timestamptz, integer, text),
-    pprof.segment_rows(bytea, bytea, bytea)
+    pprof.profile_list(text, text, timestamptz, timestamptz, integer, text)
  TO pprof_read, pprof_admin;

@@ -17,7 +17,7 @@ SELECT s.name AS service,
         UNION ALL
         SELECT g.service_id, g.type_id, p.series_id, p.at, p.duration, p.total, p.profile_id, p.samples,
                g.hour
-          FROM pprof.segments g, pprof.segment_rows(g.head, g.ids, g.samples) p) r
+          FROM pprof.segments g, pprof.segment_rows(g.head, g.ids, g.samples, g.spans) p) r
   JOIN pprof.services s USING (service_id)
   JOIN pprof.service_types t USING (service_id, type_id)
   JOIN pprof.series l USING (service_id, series_id)
