@@ -45,7 +45,7 @@ pp_dict_new(const PpAlloc *alloc, bool writer, uint64_t seed)
 	{
 		uint32_t none[PP_DICT_KINDS] = {0};
 
-		if (dict_index(dict, none, NULL) != PP_OK)
+		if (dict_index(dict, none, dict->count, NULL) != PP_OK)
 		{
 			pp_dict_free(dict);
 			return NULL;
@@ -96,6 +96,66 @@ uint32_t
 pp_dict_count(const PpDict *dict, PpDictKind kind)
 {
 	return dict->count[kind];
+}
+
+uint32_t
+pp_dict_holes(const PpDict *dict, PpDictKind kind)
+{
+	return dict->holes[kind];
+}
+
+bool
+pp_dict_knows(const PpDict *dict, const PpSamplesPart *part)
+{
+	uint32_t count = dict->count[PP_DICT_STACKS];
+
+	/* ascending */
+	if (part->n > 0 && part->entries[part->n - 1].stack >= count)
+		return false;
+	if (dict->holes[PP_DICT_STACKS] > 0)
+		for (uint32_t i = 0; i < part->n; i++)
+			if (dict->stack_leaf[part->entries[i].stack] == PP_NONE)
+				return false;
+	return true;
+}
+
+bool
+pp_dict_pending(const PpDict *dict, uint32_t *n)
+{
+	bool any = false;
+
+	for (int kind = 0; kind < PP_DICT_KINDS; kind++)
+	{
+		n[kind] = dict->count[kind] - dict->emitted[kind];
+		any = any || n[kind] > 0;
+	}
+	return any;
+}
+
+void
+dict_make_holes(PpDict *dict, PpDictKind kind, uint32_t first, uint32_t n)
+{
+	for (uint32_t i = first; i < first + n; i++)
+		switch (kind)
+		{
+			case PP_DICT_STRINGS:
+				dict->strings[i] = (PpBytes){NULL, 0};
+				break;
+			case PP_DICT_FUNCTIONS:
+				dict->functions[i] = (DictFunction){.name = PP_NONE};
+				break;
+			case PP_DICT_MAPPINGS:
+				dict->mappings[i] = (DictMapping){.filename = PP_NONE};
+				break;
+			case PP_DICT_LOCATIONS:
+				dict->locations[i] = (DictLocation){.nlines = PP_NONE};
+				break;
+			case PP_DICT_NODES:
+				dict->node_parent[i] = PP_NONE;
+				break;
+			default:
+				dict->stack_leaf[i] = PP_NONE;
+		}
 }
 
 PpCode
@@ -309,54 +369,39 @@ dict_hash_location(const PpDict *dict, uint64_t mapping, uint64_t address, uint3
 /* --- cutting back, checking --- */
 
 void
-pp_dict_truncate(PpDict *dict, const uint32_t *counts)
+pp_dict_forget(PpDict *dict)
 {
-	bool cut = false;
-
-	for (int kind = 0; kind < PP_DICT_KINDS; kind++)
-		if (counts[kind] < dict->count[kind])
-		{
-			dict->count[kind] = counts[kind];
-			cut = true;
-		}
-	for (int kind = 0; kind < PP_DICT_KINDS; kind++)
-		if (dict->emitted[kind] > dict->count[kind])
-			dict->emitted[kind] = dict->count[kind];
-	if (!cut)
+	if (memcmp(dict->count, dict->emitted, sizeof(dict->count)) == 0)
 		return;
-
-	uint32_t nlocations = dict->count[PP_DICT_LOCATIONS];
-
-	dict->nlines = nlocations == 0 ? 0
-								   : dict->locations[nlocations - 1].line_off +
-										 dict->locations[nlocations - 1].nlines;
+	memcpy(dict->count, dict->emitted, sizeof(dict->count));
+	dict->nlines = dict->emitted_lines;
 	if (dict->writer)
 		dict_reindex(dict);
 }
 
-void
-pp_dict_forget(PpDict *dict)
+/* Is the id that of an entry? */
+static bool
+known(const PpDict *dict, PpDictKind kind, uint32_t id)
 {
-	uint32_t counts[PP_DICT_KINDS];
-
-	memcpy(counts, dict->emitted, sizeof(counts));
-	pp_dict_truncate(dict, counts);
+	return id < dict->count[kind] && dict_has(dict, kind, id);
 }
 
 static PpCode
 verify_functions(const PpDict *dict, PpError *err)
 {
-	uint32_t nstrings = dict->count[PP_DICT_STRINGS];
-
 	for (uint32_t i = 0; i < dict->count[PP_DICT_FUNCTIONS]; i++)
 	{
 		const DictFunction *f = &dict->functions[i];
 
-		if (f->name >= nstrings || f->system_name >= nstrings || f->filename >= nstrings)
+		if (dict_has(dict, PP_DICT_FUNCTIONS, i) && (!known(dict, PP_DICT_STRINGS, f->name) ||
+													 !known(dict, PP_DICT_STRINGS, f->system_name) ||
+													 !known(dict, PP_DICT_STRINGS, f->filename)))
 			return pp_fail(err, PP_EMALFORMED, PP_NO_OFFSET, "function %u has no name", i);
 	}
 	for (uint32_t i = 0; i < dict->count[PP_DICT_MAPPINGS]; i++)
-		if (dict->mappings[i].filename >= nstrings || dict->mappings[i].build_id >= nstrings)
+		if (dict_has(dict, PP_DICT_MAPPINGS, i) &&
+			(!known(dict, PP_DICT_STRINGS, dict->mappings[i].filename) ||
+			 !known(dict, PP_DICT_STRINGS, dict->mappings[i].build_id)))
 			return pp_fail(err, PP_EMALFORMED, PP_NO_OFFSET, "mapping %u has no name", i);
 	return PP_OK;
 }
@@ -368,60 +413,14 @@ verify_locations(const PpDict *dict, PpError *err)
 	{
 		const DictLocation *l = &dict->locations[i];
 
-		if (l->mapping != PP_NONE && l->mapping >= dict->count[PP_DICT_MAPPINGS])
+		if (!dict_has(dict, PP_DICT_LOCATIONS, i))
+			continue;
+		if (l->mapping != PP_NONE && !known(dict, PP_DICT_MAPPINGS, l->mapping))
 			return pp_fail(err, PP_EMALFORMED, PP_NO_OFFSET, "location %u has no mapping", i);
 		for (uint32_t j = 0; j < l->nlines; j++)
-			if (dict->lines[l->line_off + j].function >= dict->count[PP_DICT_FUNCTIONS])
+			if (!known(dict, PP_DICT_FUNCTIONS, dict->lines[l->line_off + j].function))
 				return pp_fail(err, PP_EMALFORMED, PP_NO_OFFSET, "location %u has no function", i);
 	}
-	return PP_OK;
-}
-
-static int
-same_node(const PpDict *dict, uint32_t a, uint32_t b)
-{
-	return dict->node_parent[a] == dict->node_parent[b] &&
-		   dict->node_location[a] == dict->node_location[b];
-}
-
-/* Nodes refer to what is there, and no (parent, location) has two of them. */
-static PpCode
-verify_nodes(const PpDict *dict, PpError *err)
-{
-	uint32_t n = dict->count[PP_DICT_NODES];
-	uint64_t size = 64;
-	uint32_t *slots;
-
-	while (size < (uint64_t) n * 3 / 2 + 1)
-		size *= 2;
-	if ((slots = dict->alloc->alloc(dict->alloc->ctx, size * sizeof(uint32_t))) == NULL)
-		return pp_fail_nomem(err);
-	memset(slots, 0, size * sizeof(uint32_t));
-	for (uint32_t i = 1; i < n; i++)
-	{
-		uint64_t slot = dict_hash_pair(dict, dict->node_parent[i], dict->node_location[i]);
-
-		if (dict->node_parent[i] >= i || dict->node_location[i] >= dict->count[PP_DICT_LOCATIONS])
-		{
-			dict->alloc->release(dict->alloc->ctx, slots);
-			return pp_fail(err, PP_EMALFORMED, PP_NO_OFFSET, "node %u hangs in the air", i);
-		}
-		for (slot &= size - 1; slots[slot] != 0; slot = (slot + 1) & (size - 1))
-			if (same_node(dict, slots[slot], i))
-			{
-				uint32_t other = slots[slot];
-
-				dict->alloc->release(dict->alloc->ctx, slots);
-				return pp_fail(err,
-							   PP_EMALFORMED,
-							   PP_NO_OFFSET,
-							   "nodes %u and %u are the same",
-							   other,
-							   i);
-			}
-		slots[slot] = i;
-	}
-	dict->alloc->release(dict->alloc->ctx, slots);
 	return PP_OK;
 }
 
@@ -430,11 +429,15 @@ pp_dict_verify(const PpDict *dict, PpError *err)
 {
 	PpCode code;
 
-	if ((code = verify_functions(dict, err)) != PP_OK ||
-		(code = verify_locations(dict, err)) != PP_OK || (code = verify_nodes(dict, err)) != PP_OK)
+	if ((code = verify_functions(dict, err)) != PP_OK || (code = verify_locations(dict, err)) != PP_OK)
 		return code;
+	for (uint32_t i = 1; i < dict->count[PP_DICT_NODES]; i++)
+		if (dict_has(dict, PP_DICT_NODES, i) &&
+			(dict->node_parent[i] >= i || !dict_has(dict, PP_DICT_NODES, dict->node_parent[i]) ||
+			 !known(dict, PP_DICT_LOCATIONS, dict->node_location[i])))
+			return pp_fail(err, PP_EMALFORMED, PP_NO_OFFSET, "node %u hangs in the air", i);
 	for (uint32_t i = 0; i < dict->count[PP_DICT_STACKS]; i++)
-		if (dict->stack_leaf[i] >= dict->count[PP_DICT_NODES])
+		if (dict_has(dict, PP_DICT_STACKS, i) && !known(dict, PP_DICT_NODES, dict->stack_leaf[i]))
 			return pp_fail(err, PP_EMALFORMED, PP_NO_OFFSET, "stack %u has no leaf", i);
 	return PP_OK;
 }

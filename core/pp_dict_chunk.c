@@ -17,8 +17,8 @@
  *   stacks     zigzag (leaf - leaf before; the first: - id of the first node)
  *
  * Names, functions, mappings, locations and nodes are ids of this dictionary, of
- * entries in this chunk or before it.  String 0 (empty) and node 0 (the root)
- * exist without a chunk, so those kinds start at 1.
+ * entries in this chunk or known before it.  String 0 (empty) and node 0 (the
+ * root) exist without a chunk, so those kinds start at 1.
  */
 #include "core/pp_dict_internal.h"
 
@@ -120,7 +120,8 @@ read_header(Reader *r, PpChunkHeader *header)
 	for (int kind = 0; kind < PP_DICT_KINDS; kind++)
 	{
 		header->first[kind] = read_below(r, DICT_MAX_ENTRIES, "id too large");
-		header->count[kind] = read_below(r, DICT_MAX_ENTRIES, "too many entries");
+		header->count[kind] =
+			read_below(r, DICT_MAX_ENTRIES - (uint64_t) header->first[kind] + 1, "too many entries");
 	}
 	for (int kind = 0; kind < PP_DICT_KINDS && r->code == PP_OK; kind++)
 		if ((uint64_t) header->count[kind] * kind_least[kind] > (uint64_t) (r->end - r->p))
@@ -138,70 +139,113 @@ pp_chunk_header(const uint8_t *data, size_t len, PpChunkHeader *header, PpError 
 
 /* --- loading --- */
 
-static PpCode
-load_strings(PpDict *dict, Reader *r, uint32_t n)
+/* Where the entries of a chunk go: behind what is there, or into holes. */
+typedef struct Load
 {
-	PpBytes *strings = dict->strings + dict->count[PP_DICT_STRINGS];
+	PpDict *dict;
+	Reader r;
+	PpChunkHeader header;
+	uint64_t end[PP_DICT_KINDS]; /* of the ids with this chunk */
+	bool whole[PP_DICT_KINDS];	 /* no id below end is a hole */
+} Load;
+
+/* An id that the dictionary or the chunk has; 0 if it is not. */
+static inline uint32_t
+check_known(Load *load, PpDictKind kind, uint32_t id, const char *what)
+{
+	if (load->whole[kind] || id - load->header.first[kind] < load->header.count[kind] ||
+		(id < load->dict->count[kind] && dict_has(load->dict, kind, id)))
+		return id;
+	reader_fail(&load->r, what);
+	return 0;
+}
+
+static inline uint32_t
+read_id(Load *load, PpDictKind kind, const char *what)
+{
+	return check_known(load, kind, read_below(&load->r, load->end[kind], what), what);
+}
+
+static inline uint32_t
+read_id_near(Load *load, PpDictKind kind, uint32_t base, const char *what)
+{
+	return check_known(load, kind, read_near(&load->r, base, load->end[kind], what), what);
+}
+
+static PpCode
+load_strings(Load *load)
+{
+	PpDict *dict = load->dict;
+	Reader *r = &load->r;
+	PpBytes *strings = dict->strings + load->header.first[PP_DICT_STRINGS];
+	uint32_t n = load->header.count[PP_DICT_STRINGS];
+	const uint8_t *lengths = r->p;
 	uint64_t total = 0;
 	char *bytes;
 
 	for (uint32_t i = 0; i < n && r->code == PP_OK; i++)
-	{
-		strings[i].len = read_below(r, UINT32_MAX, "string too long");
-		total += strings[i].len;
-	}
+		total += read_below(r, UINT32_MAX, "string too long");
 	if (r->code != PP_OK)
 		return r->code;
 	if (total > (uint64_t) (r->end - r->p))
 		return reader_fail(r, "strings are cut off");
 	if ((bytes = pp_arena_copy(dict->bytes, r->p, total)) == NULL)
 		return pp_fail_nomem(r->err);
+
+	Reader again = {.start = lengths, .p = lengths, .end = r->p};
+
 	r->p += total;
 	for (uint32_t i = 0; i < n; i++)
 	{
-		strings[i].data = bytes;
+		strings[i] = (PpBytes){bytes, (uint32_t) read_uvarint(&again)};
 		bytes += strings[i].len;
 	}
 	return PP_OK;
 }
 
 static void
-load_functions(PpDict *dict, Reader *r, uint32_t n, uint64_t nstrings)
+load_functions(Load *load)
 {
-	DictFunction *f = dict->functions + dict->count[PP_DICT_FUNCTIONS];
+	DictFunction *f = load->dict->functions + load->header.first[PP_DICT_FUNCTIONS];
+	uint32_t n = load->header.count[PP_DICT_FUNCTIONS];
 
-	for (uint32_t i = 0; i < n && r->code == PP_OK; i++, f++)
+	for (uint32_t i = 0; i < n && load->r.code == PP_OK; i++, f++)
 	{
-		f->name = read_below(r, nstrings, "unknown function name");
-		f->system_name = read_near(r, f->name, nstrings, "unknown system name");
-		f->filename = read_below(r, nstrings, "unknown file name");
-		f->start_line = read_zigzag(r);
+		f->name = read_id(load, PP_DICT_STRINGS, "unknown function name");
+		f->system_name = read_id_near(load, PP_DICT_STRINGS, f->name, "unknown system name");
+		f->filename = read_id(load, PP_DICT_STRINGS, "unknown file name");
+		f->start_line = read_zigzag(&load->r);
 	}
 }
 
 static void
-load_mappings(PpDict *dict, Reader *r, uint32_t n, uint64_t nstrings)
+load_mappings(Load *load)
 {
-	DictMapping *m = dict->mappings + dict->count[PP_DICT_MAPPINGS];
+	DictMapping *m = load->dict->mappings + load->header.first[PP_DICT_MAPPINGS];
+	uint32_t n = load->header.count[PP_DICT_MAPPINGS];
 
-	for (uint32_t i = 0; i < n && r->code == PP_OK; i++, m++)
+	for (uint32_t i = 0; i < n && load->r.code == PP_OK; i++, m++)
 	{
-		m->start = read_uvarint(r);
-		m->limit = read_uvarint(r);
-		m->offset = read_uvarint(r);
-		m->filename = read_below(r, nstrings, "unknown mapping file");
-		m->build_id = read_below(r, nstrings, "unknown build id");
-		m->flags = read_below(r, 16, "unknown mapping flags");
+		m->start = read_uvarint(&load->r);
+		m->limit = read_uvarint(&load->r);
+		m->offset = read_uvarint(&load->r);
+		m->filename = read_id(load, PP_DICT_STRINGS, "unknown mapping file");
+		m->build_id = read_id(load, PP_DICT_STRINGS, "unknown build id");
+		m->flags = read_below(&load->r, 16, "unknown mapping flags");
 	}
 }
 
 static PpCode
-load_location(PpDict *dict, Reader *r, DictLocation *l, uint64_t nmappings, uint64_t nfunctions)
+load_location(Load *load, DictLocation *l)
 {
+	PpDict *dict = load->dict;
+	Reader *r = &load->r;
 	uint64_t nlines;
 	PpCode code;
 
-	l->mapping = read_below(r, nmappings + 1, "unknown mapping") - 1;
+	l->mapping = read_below(r, load->end[PP_DICT_MAPPINGS] + 1, "unknown mapping") - 1;
+	if (l->mapping != PP_NONE)
+		(void) check_known(load, PP_DICT_MAPPINGS, l->mapping, "unknown mapping");
 	l->address = read_uvarint(r);
 	nlines = read_uvarint(r);
 	l->is_folded = nlines & 1;
@@ -218,7 +262,7 @@ load_location(PpDict *dict, Reader *r, DictLocation *l, uint64_t nmappings, uint
 	{
 		PpLine *line = &dict->lines[dict->nlines++];
 
-		line->function = read_below(r, nfunctions, "unknown function");
+		line->function = read_id(load, PP_DICT_FUNCTIONS, "unknown function");
 		line->line = read_zigzag(r);
 		line->column = read_zigzag(r);
 	}
@@ -226,114 +270,187 @@ load_location(PpDict *dict, Reader *r, DictLocation *l, uint64_t nmappings, uint
 }
 
 static PpCode
-load_locations(PpDict *dict, Reader *r, const PpChunkHeader *header)
+load_locations(Load *load)
 {
-	DictLocation *l = dict->locations + dict->count[PP_DICT_LOCATIONS];
-	uint64_t nmappings = (uint64_t) dict->count[PP_DICT_MAPPINGS] + header->count[PP_DICT_MAPPINGS];
-	uint64_t nfunctions =
-		(uint64_t) dict->count[PP_DICT_FUNCTIONS] + header->count[PP_DICT_FUNCTIONS];
+	DictLocation *l = load->dict->locations + load->header.first[PP_DICT_LOCATIONS];
 
-	for (uint32_t i = 0; i < header->count[PP_DICT_LOCATIONS]; i++, l++)
+	for (uint32_t i = 0; i < load->header.count[PP_DICT_LOCATIONS]; i++, l++)
 	{
-		PpCode code = load_location(dict, r, l, nmappings, nfunctions);
+		PpCode code = load_location(load, l);
 
 		if (code != PP_OK)
 			return code;
 	}
-	return r->code;
+	return load->r.code;
 }
 
 static void
-load_nodes(PpDict *dict, Reader *r, const PpChunkHeader *header)
+load_nodes(Load *load)
 {
-	uint32_t id = dict->count[PP_DICT_NODES];
-	uint32_t end = id + header->count[PP_DICT_NODES];
-	uint64_t nlocations =
-		(uint64_t) dict->count[PP_DICT_LOCATIONS] + header->count[PP_DICT_LOCATIONS];
+	PpDict *dict = load->dict;
+	uint32_t id = load->header.first[PP_DICT_NODES];
+	uint32_t end = id + load->header.count[PP_DICT_NODES];
 
-	for (; id < end && r->code == PP_OK; id++)
+	for (; id < end && load->r.code == PP_OK; id++)
 	{
-		uint64_t up = read_uvarint(r);
+		uint64_t up = read_uvarint(&load->r);
 
 		if (up == 0 || up > id)
-			reader_fail(r, "unknown parent node");
-		dict->node_parent[id] = id - (uint32_t) up;
-		dict->node_location[id] = read_below(r, nlocations, "unknown location");
+		{
+			reader_fail(&load->r, "unknown parent node");
+			break;
+		}
+		dict->node_parent[id] =
+			check_known(load, PP_DICT_NODES, id - (uint32_t) up, "unknown parent node");
+		dict->node_location[id] = read_id(load, PP_DICT_LOCATIONS, "unknown location");
 	}
 }
 
 static void
-load_stacks(PpDict *dict, Reader *r, const PpChunkHeader *header)
+load_stacks(Load *load)
 {
-	uint32_t *leaf = dict->stack_leaf + dict->count[PP_DICT_STACKS];
-	uint64_t nnodes = (uint64_t) dict->count[PP_DICT_NODES] + header->count[PP_DICT_NODES];
-	uint32_t before = dict->count[PP_DICT_NODES];
+	uint32_t *leaf = load->dict->stack_leaf + load->header.first[PP_DICT_STACKS];
+	uint32_t before = load->header.first[PP_DICT_NODES];
 
-	for (uint32_t i = 0; i < header->count[PP_DICT_STACKS] && r->code == PP_OK; i++)
-		before = leaf[i] = read_near(r, before, nnodes, "unknown leaf node");
+	for (uint32_t i = 0; i < load->header.count[PP_DICT_STACKS] && load->r.code == PP_OK; i++)
+		before = leaf[i] = read_id_near(load, PP_DICT_NODES, before, "unknown leaf node");
 }
 
 static PpCode
-load_entries(PpDict *dict, Reader *r, const PpChunkHeader *header)
+load_entries(Load *load)
 {
-	uint64_t nstrings = (uint64_t) dict->count[PP_DICT_STRINGS] + header->count[PP_DICT_STRINGS];
+	PpCode code;
+
+	if ((code = load_strings(load)) != PP_OK)
+		return code;
+	load_functions(load);
+	load_mappings(load);
+	if ((code = load_locations(load)) != PP_OK)
+		return code;
+	load_nodes(load);
+	load_stacks(load);
+	if (load->r.code == PP_OK && load->r.p != load->r.end)
+		return reader_fail(&load->r, "bytes after the end");
+	return load->r.code;
+}
+
+/* Where the chunk goes; room is made for it, and nobody else is there. */
+static PpCode
+place(Load *load)
+{
+	PpDict *dict = load->dict;
+	PpError *err = load->r.err;
 	PpCode code;
 
 	for (int kind = 0; kind < PP_DICT_KINDS; kind++)
-		if ((code = dict_reserve(dict, kind, header->count[kind], r->err)) != PP_OK)
+	{
+		uint32_t first = load->header.first[kind], n = load->header.count[kind];
+		uint32_t count = dict->count[kind], end = n == 0 ? count : first + n;
+
+		load->end[kind] = end > count ? end : count;
+		load->whole[kind] = dict->holes[kind] == 0 && (n == 0 || first == count);
+		for (uint32_t i = first; i < end && i < count && n > 0; i++)
+			if (dict_has(dict, kind, i))
+				return pp_fail(err,
+							   PP_EMALFORMED,
+							   PP_NO_OFFSET,
+							   "chunk has id %u of kind %d, which is known already",
+							   i,
+							   kind);
+		if (end > count && (code = dict_reserve(dict, kind, end - count, err)) != PP_OK)
 			return code;
-	if ((code = load_strings(dict, r, header->count[PP_DICT_STRINGS])) != PP_OK)
-		return code;
-	load_functions(dict, r, header->count[PP_DICT_FUNCTIONS], nstrings);
-	load_mappings(dict, r, header->count[PP_DICT_MAPPINGS], nstrings);
-	if ((code = load_locations(dict, r, header)) != PP_OK)
-		return code;
-	load_nodes(dict, r, header);
-	load_stacks(dict, r, header);
-	if (r->code == PP_OK && r->p != r->end)
-		return reader_fail(r, "bytes after the end");
-	return r->code;
+	}
+	return PP_OK;
+}
+
+/* The entries are there: count them, and make what is skipped holes. */
+static void
+settle(Load *load)
+{
+	PpDict *dict = load->dict;
+
+	for (int kind = 0; kind < PP_DICT_KINDS; kind++)
+	{
+		uint32_t first = load->header.first[kind], n = load->header.count[kind];
+		uint32_t count = dict->count[kind];
+
+		if (n == 0)
+			continue;
+		if (first > count)
+		{
+			dict_make_holes(dict, kind, count, first - count);
+			dict->holes[kind] += first - count;
+		}
+		else
+			dict->holes[kind] -= (count < first + n ? count : first + n) - first;
+		dict->count[kind] = (uint32_t) load->end[kind];
+	}
+}
+
+/* Undo it: what lies below the former counts are holes again. */
+static void
+unsettle(PpDict *dict, const PpChunkHeader *header, const uint32_t *count, const uint32_t *holes)
+{
+	memcpy(dict->count, count, sizeof(dict->count));
+	memcpy(dict->holes, holes, sizeof(dict->holes));
+	for (int kind = 0; kind < PP_DICT_KINDS; kind++)
+	{
+		uint64_t end = (uint64_t) header->first[kind] + header->count[kind];
+
+		if (header->first[kind] < count[kind])
+			dict_make_holes(dict,
+							kind,
+							header->first[kind],
+							(uint32_t) (end < count[kind] ? end : count[kind]) - header->first[kind]);
+	}
+}
+
+static PpCode
+load_placed(Load *load)
+{
+	PpDict *dict = load->dict;
+	const PpChunkHeader *header = &load->header;
+	uint32_t count[PP_DICT_KINDS], holes[PP_DICT_KINDS], nlines = dict->nlines;
+	PpCode code = load_entries(load);
+	bool counted = code == PP_OK;
+
+	memcpy(count, dict->count, sizeof(count));
+	memcpy(holes, dict->holes, sizeof(holes));
+	if (counted)
+	{
+		settle(load);
+		code = dict->writer ? dict_index(dict, header->first, header->count, load->r.err)
+							: dict_tree_extend(dict,
+											   header->first[PP_DICT_NODES],
+											   header->count[PP_DICT_NODES],
+											   load->r.err);
+	}
+	if (code == PP_OK)
+	{
+		memcpy(dict->emitted, dict->count, sizeof(dict->count));
+		dict->emitted_lines = dict->nlines;
+		return PP_OK;
+	}
+	unsettle(dict, header, count, holes);
+	dict->nlines = nlines;
+	if (dict->writer && counted)
+		dict_reindex(dict);
+	else if (!dict->writer)
+		dict_tree_cut(dict, header->first, header->count);
+	return code;
 }
 
 PpCode
 pp_dict_load(PpDict *dict, const uint8_t *data, size_t len, PpError *err)
 {
-	Reader r = {data, data, data + len, err, PP_OK};
-	uint32_t first[PP_DICT_KINDS];
-	uint32_t nlines = dict->nlines;
-	PpChunkHeader header;
+	Load load = {.dict = dict, .r = {data, data, data + len, err, PP_OK}};
 	PpCode code;
 
-	if ((code = read_header(&r, &header)) != PP_OK)
+	if (memcmp(dict->emitted, dict->count, sizeof(dict->count)) != 0)
+		return pp_fail(err, PP_EINVALID, PP_NO_OFFSET, "dictionary has entries that are in no chunk");
+	if ((code = read_header(&load.r, &load.header)) != PP_OK || (code = place(&load)) != PP_OK)
 		return code;
-	for (int kind = 0; kind < PP_DICT_KINDS; kind++)
-		if (header.first[kind] != dict->count[kind] || dict->emitted[kind] != dict->count[kind])
-			return pp_fail(err,
-						   PP_EMALFORMED,
-						   PP_NO_OFFSET,
-						   "chunk starts at id %u of kind %d where %u is next",
-						   header.first[kind],
-						   kind,
-						   dict->count[kind]);
-	if ((code = load_entries(dict, &r, &header)) != PP_OK)
-	{
-		dict->nlines = nlines;
-		return code;
-	}
-	memcpy(first, dict->count, sizeof(first));
-	for (int kind = 0; kind < PP_DICT_KINDS; kind++)
-		dict->count[kind] += header.count[kind];
-	code = dict->writer ? dict_index(dict, first, err) : dict_tree_extend(dict, err);
-	if (code != PP_OK)
-	{
-		memcpy(dict->count, first, sizeof(first));
-		dict->nlines = nlines;
-		if (!dict->writer)
-			dict_tree_cut(dict);
-		return code;
-	}
-	memcpy(dict->emitted, dict->count, sizeof(first));
-	return code;
+	return load_placed(&load);
 }
 
 /* --- writing --- */
@@ -500,6 +617,7 @@ pp_dict_chunk(PpDict *dict, const PpAlloc *alloc, uint8_t **out, size_t *out_len
 		return pp_fail_nomem(err);
 	}
 	memcpy(dict->emitted, dict->count, sizeof(dict->count));
+	dict->emitted_lines = dict->nlines;
 	*out = w.data;
 	*out_len = w.len;
 	return PP_OK;

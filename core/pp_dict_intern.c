@@ -139,9 +139,10 @@ stacks_reserve(PpDict *dict, uint32_t more, PpError *err)
 	return PP_OK;
 }
 
-/* Hash of a stack that the dictionary holds: its path is walked up into scratch, then down. */
-static PpCode
-stack_hash_stored(PpDict *dict, uint32_t stack, uint32_t **path, uint32_t *cap, StackHash *h)
+/* The path is walked up into scratch, then down. */
+PpCode
+dict_stack_hash(PpDict *dict, uint32_t stack, uint32_t **path, uint32_t *cap, StackHash *h,
+				PpError *err)
 {
 	uint32_t n = 0;
 
@@ -153,7 +154,7 @@ stack_hash_stored(PpDict *dict, uint32_t stack, uint32_t **path, uint32_t *cap, 
 			uint32_t *grown = dict->alloc->resize(dict->alloc->ctx, *path, size);
 
 			if (grown == NULL)
-				return PP_ENOMEM;
+				return pp_fail_nomem(err);
 			*path = grown;
 			*cap = (uint32_t) (size / sizeof(uint32_t));
 		}
@@ -167,20 +168,18 @@ stack_hash_stored(PpDict *dict, uint32_t stack, uint32_t **path, uint32_t *cap, 
 }
 
 static PpCode
-index_stacks(PpDict *dict, uint32_t first, PpError *err)
+index_stacks(PpDict *dict, uint32_t first, uint32_t n, PpError *err)
 {
 	uint32_t *path = NULL, cap = 0;
 	PpCode code = PP_OK;
 
-	for (uint32_t i = first; i < dict->count[PP_DICT_STACKS] && code == PP_OK; i++)
+	for (uint32_t i = first; i < first + n && code == PP_OK; i++)
 	{
 		StackHash h;
 
 		if ((i & 4095) == 4095 && pp_poll(dict->alloc))
 			code = pp_fail_canceled(err);
-		else if (stack_hash_stored(dict, i, &path, &cap, &h) != PP_OK)
-			code = pp_fail_nomem(err);
-		else
+		else if ((code = dict_stack_hash(dict, i, &path, &cap, &h, err)) == PP_OK)
 			stack_put(dict, h, i);
 	}
 	if (path != NULL)
@@ -188,56 +187,61 @@ index_stacks(PpDict *dict, uint32_t first, PpError *err)
 	return code;
 }
 
-/* Content hashes of entries from first[] on. */
 static void
-hash_contents(PpDict *dict, const uint32_t *first)
+hash_contents(PpDict *dict, const uint32_t *first, const uint32_t *n)
 {
-	for (uint32_t i = first[PP_DICT_STRINGS]; i < dict->count[PP_DICT_STRINGS]; i++)
+	uint32_t end = first[PP_DICT_STRINGS] + n[PP_DICT_STRINGS];
+
+	for (uint32_t i = first[PP_DICT_STRINGS]; i < end; i++)
 		dict->string_hash[i] = dict_hash_bytes(dict->seed[0], dict->strings[i]);
-	for (uint32_t i = first[PP_DICT_FUNCTIONS]; i < dict->count[PP_DICT_FUNCTIONS]; i++)
+	end = first[PP_DICT_FUNCTIONS] + n[PP_DICT_FUNCTIONS];
+	for (uint32_t i = first[PP_DICT_FUNCTIONS]; i < end; i++)
 		dict->function_hash[i] = content_of_function(dict, &dict->functions[i]);
-	for (uint32_t i = first[PP_DICT_MAPPINGS]; i < dict->count[PP_DICT_MAPPINGS]; i++)
+	end = first[PP_DICT_MAPPINGS] + n[PP_DICT_MAPPINGS];
+	for (uint32_t i = first[PP_DICT_MAPPINGS]; i < end; i++)
 		dict->mapping_hash[i] = content_of_mapping(dict, &dict->mappings[i]);
-	for (uint32_t i = first[PP_DICT_LOCATIONS]; i < dict->count[PP_DICT_LOCATIONS]; i++)
+	end = first[PP_DICT_LOCATIONS] + n[PP_DICT_LOCATIONS];
+	for (uint32_t i = first[PP_DICT_LOCATIONS]; i < end; i++)
 		dict->location_hash[i] = content_of_location(dict, &dict->locations[i]);
 }
 
-static void
-put_entries(PpDict *dict, const uint32_t *first)
+uint64_t
+dict_entry_hash(const PpDict *dict, PpDictKind kind, uint32_t id)
+{
+	return table_hash[kind](dict, id);
+}
+
+void
+dict_put_entries(PpDict *dict, const uint32_t *first, const uint32_t *n)
 {
 	for (int kind = 0; kind < PP_DICT_STACKS; kind++)
-		for (uint32_t i = first[kind]; i < dict->count[kind]; i++)
-			dict_table_put(&dict->table[kind], table_hash[kind](dict, i), i);
+		for (uint32_t i = first[kind]; i < first[kind] + n[kind]; i++)
+			if (dict_has(dict, kind, i))
+				dict_table_put(&dict->table[kind], table_hash[kind](dict, i), i);
 }
 
 PpCode
-dict_index(PpDict *dict, const uint32_t *first, PpError *err)
+dict_index(PpDict *dict, const uint32_t *first, const uint32_t *n, PpError *err)
 {
 	PpCode code;
 
 	for (int kind = 0; kind < PP_DICT_STACKS; kind++)
-		if ((code = dict_table_reserve(dict,
-									   &dict->table[kind],
-									   dict->count[kind] - first[kind],
-									   table_hash[kind],
-									   err)) != PP_OK)
+		if ((code = dict_table_reserve(dict, &dict->table[kind], n[kind], table_hash[kind], err)) !=
+			PP_OK)
 			return code;
-	if ((code = stacks_reserve(dict, dict->count[PP_DICT_STACKS] - first[PP_DICT_STACKS], err)) !=
-		PP_OK)
+	if ((code = stacks_reserve(dict, n[PP_DICT_STACKS], err)) != PP_OK)
 		return code;
-	hash_contents(dict, first);
-	put_entries(dict, first);
-	if ((code = index_stacks(dict, first[PP_DICT_STACKS], err)) != PP_OK)
-	{
-		/* the caller cuts the entries off again; so must the tables */
-		uint32_t counts[PP_DICT_KINDS];
+	hash_contents(dict, first, n);
+	dict_put_entries(dict, first, n);
+	return index_stacks(dict, first[PP_DICT_STACKS], n[PP_DICT_STACKS], err);
+}
 
-		memcpy(counts, dict->count, sizeof(counts));
-		memcpy(dict->count, first, sizeof(counts));
-		dict_reindex(dict);
-		memcpy(dict->count, counts, sizeof(counts));
-	}
-	return code;
+/* Is the id of a slot (+ 1) one that was cut off? */
+static bool
+stack_is_gone(const PpDict *dict, uint32_t stack)
+{
+	return stack > dict->count[PP_DICT_STACKS] ||
+		   (stack > 0 && !dict_has(dict, PP_DICT_STACKS, stack - 1));
 }
 
 /* Take the stacks that were cut off out of their table, by moving the rest. */
@@ -248,7 +252,7 @@ restack(PpDict *dict)
 	uint64_t hole = 0;
 
 	for (uint64_t i = 0; i < size; i++)
-		if (dict->stack_slots[i].stack > dict->count[PP_DICT_STACKS])
+		if (stack_is_gone(dict, dict->stack_slots[i].stack))
 		{
 			dict->stack_slots[i].stack = 0;
 			dict->stacks_used--;
@@ -279,7 +283,7 @@ dict_reindex(PpDict *dict)
 		memset(dict->table[kind].slots, 0, ((size_t) dict->table[kind].mask + 1) * sizeof(uint32_t));
 		dict->table[kind].used = 0;
 	}
-	put_entries(dict, none);
+	dict_put_entries(dict, none, dict->count);
 	restack(dict);
 }
 

@@ -68,8 +68,7 @@ typedef struct FunctionTree
 	uint32_t strings_cap, mappings_cap, nodes_cap;
 	uint32_t strings_done, mappings_done; /* initialised entries of the two */
 	uint32_t no_frames;					  /* names with no_frame */
-	uint32_t *node;						  /* by node of the dictionary */
-	uint32_t nodes_done;				  /* nodes that have one */
+	uint32_t *node;						  /* by node of the dictionary; of a hole: anything */
 } FunctionTree;
 
 struct PpDict
@@ -81,7 +80,8 @@ struct PpDict
 
 	uint32_t count[PP_DICT_KINDS];
 	uint32_t cap[PP_DICT_KINDS];
-	uint32_t emitted[PP_DICT_KINDS]; /* how many are in chunks */
+	uint32_t emitted[PP_DICT_KINDS]; /* those from here on are in no chunk yet */
+	uint32_t holes[PP_DICT_KINDS];	 /* ids below count that are not known */
 	PpBytes *strings;
 	DictFunction *functions;
 	DictMapping *mappings;
@@ -89,6 +89,7 @@ struct PpDict
 	uint32_t *node_parent, *node_location;
 	uint32_t *stack_leaf;
 	uint32_t nlines, lines_cap;
+	uint32_t emitted_lines;
 	PpLine *lines;
 
 	/* writer: content hashes, and tables over ids */
@@ -166,6 +167,34 @@ dict_stack_end(StackHash h)
 	return (StackHash){dict_mix(h.hash, DICT_K0) ^ h.hash, (h.check * DICT_K2) >> 32};
 }
 
+/* --- holes: ids that others have, or that nobody will ever have --- */
+
+/* Is there an entry?  id is below count. */
+static inline bool
+dict_has(const PpDict *dict, PpDictKind kind, uint32_t id)
+{
+	if (dict->holes[kind] == 0)
+		return true;
+	switch (kind)
+	{
+		case PP_DICT_STRINGS:
+			return dict->strings[id].data != NULL;
+		case PP_DICT_FUNCTIONS:
+			return dict->functions[id].name != PP_NONE;
+		case PP_DICT_MAPPINGS:
+			return dict->mappings[id].filename != PP_NONE;
+		case PP_DICT_LOCATIONS:
+			return dict->locations[id].nlines != PP_NONE;
+		case PP_DICT_NODES:
+			return dict->node_parent[id] != PP_NONE;
+		default:
+			return dict->stack_leaf[id] != PP_NONE;
+	}
+}
+
+/* Make n ids from first on holes; the counters are the caller's. */
+extern void dict_make_holes(PpDict *dict, PpDictKind kind, uint32_t first, uint32_t n);
+
 /* --- pp_dict.c --- */
 
 /* Room for `more` further entries of a kind (arrays only). */
@@ -195,17 +224,24 @@ dict_table_put(DictTable *table, uint64_t hash, uint32_t id)
 
 /* --- pp_dict_intern.c --- */
 
-/* Writer: hash and index entries from first[] on; room is made first, so that it fails early. */
-extern PpCode dict_index(PpDict *dict, const uint32_t *first, PpError *err);
+/* Writer: hash and index n[] entries from first[] on; room is made first, so that it fails early. */
+extern PpCode dict_index(PpDict *dict, const uint32_t *first, const uint32_t *n, PpError *err);
 /* Writer: all tables anew, after entries were cut off; allocates nothing. */
 extern void dict_reindex(PpDict *dict);
+/* Put n[] entries from first[] on into the tables (stacks have another); there is room. */
+extern void dict_put_entries(PpDict *dict, const uint32_t *first, const uint32_t *n);
+/* What an entry is found by in the table of its kind. */
+extern uint64_t dict_entry_hash(const PpDict *dict, PpDictKind kind, uint32_t id);
+/* Hash of a stack of the dictionary; *path is scratch of *cap entries that grows. */
+extern PpCode dict_stack_hash(PpDict *dict, uint32_t stack, uint32_t **path, uint32_t *cap,
+							  StackHash *h, PpError *err);
 
 /* --- pp_dict_tree.c --- */
 
-/* Reader: function-level nodes of the nodes that have none yet. */
-extern PpCode dict_tree_extend(PpDict *dict, PpError *err);
-/* Reader: forget what was extended for entries that were cut off again. */
-extern void dict_tree_cut(PpDict *dict);
+/* Reader: function-level nodes of n nodes from first on. */
+extern PpCode dict_tree_extend(PpDict *dict, uint32_t first, uint32_t n, PpError *err);
+/* Reader: forget what was extended for n[] entries from first[] on, which are cut off again. */
+extern void dict_tree_cut(PpDict *dict, const uint32_t *first, const uint32_t *n);
 extern void dict_tree_free(PpDict *dict);
 
 #endif

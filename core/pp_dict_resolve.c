@@ -93,7 +93,8 @@ count_stacks(Resolve *r, const PpSamplesPart *part, uint64_t *nlocrefs, PpError 
 	{
 		if ((i & 4095) == 4095 && pp_poll(dict->alloc))
 			return pp_fail_canceled(err);
-		if (part->entries[i].stack >= dict->count[PP_DICT_STACKS])
+		if (part->entries[i].stack >= dict->count[PP_DICT_STACKS] ||
+			dict->stack_leaf[part->entries[i].stack] == PP_NONE)
 			return pp_fail(err,
 						   PP_EMALFORMED,
 						   PP_NO_OFFSET,

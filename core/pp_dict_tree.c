@@ -214,29 +214,20 @@ static PpCode
 begin(PpDict *dict, PpError *err)
 {
 	FunctionTree *t = &dict->functree;
-	uint32_t root;
-	PpCode code = child(dict, UINT32_MAX, UINT32_MAX, &root, err);
 
-	if (code != PP_OK)
-		return code;
-	t->node[0] = root;
-	t->nodes_done = 1;
-	return PP_OK;
+	return t->n > 0 ? PP_OK : child(dict, UINT32_MAX, UINT32_MAX, &t->node[0], err);
 }
 
 PpCode
-dict_tree_extend(PpDict *dict, PpError *err)
+dict_tree_extend(PpDict *dict, uint32_t first, uint32_t n, PpError *err)
 {
 	FunctionTree *t = &dict->functree;
 	PpCode code;
 
-	if ((code = extend_arrays(dict, err)) != PP_OK ||
-		(t->nodes_done == 0 && (code = begin(dict, err)) != PP_OK))
+	if ((code = extend_arrays(dict, err)) != PP_OK || (code = begin(dict, err)) != PP_OK)
 		return code;
-	for (; t->nodes_done < dict->count[PP_DICT_NODES]; t->nodes_done++)
+	for (uint32_t node = first; node < first + n; node++)
 	{
-		uint32_t node = t->nodes_done;
-
 		if ((node & 4095) == 0 && pp_poll(dict->alloc))
 			return pp_fail_canceled(err);
 		if ((code = descend(dict,
@@ -249,22 +240,18 @@ dict_tree_extend(PpDict *dict, PpError *err)
 	return PP_OK;
 }
 
-static void
-at_most(uint32_t *n, uint32_t most)
-{
-	if (*n > most)
-		*n = most;
-}
-
 /* Function-level nodes that nothing leads to any more stay: they have no values. */
 void
-dict_tree_cut(PpDict *dict)
+dict_tree_cut(PpDict *dict, const uint32_t *first, const uint32_t *n)
 {
 	FunctionTree *t = &dict->functree;
 
-	at_most(&t->strings_done, dict->count[PP_DICT_STRINGS]);
-	at_most(&t->mappings_done, dict->count[PP_DICT_MAPPINGS]);
-	at_most(&t->nodes_done, dict->count[PP_DICT_NODES]);
+	for (uint32_t i = 0; i < n[PP_DICT_STRINGS] && first[PP_DICT_STRINGS] + i < t->strings_done; i++)
+		t->by_string[first[PP_DICT_STRINGS] + i] = 0;
+	for (uint32_t i = 0; i < n[PP_DICT_MAPPINGS] && first[PP_DICT_MAPPINGS] + i < t->mappings_done;
+		 i++)
+		for (int kind = 0; kind < 2; kind++)
+			t->by_mapping[(first[PP_DICT_MAPPINGS] + i) * 2 + kind] = 0;
 }
 
 /* --- scatter --- */
@@ -340,7 +327,7 @@ pp_dict_scatter(const PpDict *dict, const PpSamplesPart *part, PpTree *tree, PpE
 	{
 		uint32_t stack = part->entries[i].stack;
 
-		if (stack >= dict->count[PP_DICT_STACKS] || dict->stack_leaf[stack] >= t->nodes_done)
+		if (stack >= dict->count[PP_DICT_STACKS] || dict->stack_leaf[stack] == PP_NONE)
 		{
 			code = pp_fail(err, PP_EMALFORMED, PP_NO_OFFSET, "dictionary has no stack %u", stack);
 			break;

@@ -33,6 +33,7 @@ typedef struct Problem
 typedef struct Checker
 {
 	MemoryContext context; /* of the problems */
+	MemoryContext dicts;   /* of the dictionaries of the service and day that is looked at */
 	int n;
 	Problem problems[MAX_PROBLEMS];
 } Checker;
@@ -41,7 +42,7 @@ typedef struct Checker
 typedef struct KnownDict
 {
 	uint64 dict_id;
-	uint32 nstacks;
+	PpDict *dict;
 } KnownDict;
 
 static void problem(Checker *checker, char *object, const char *fmt, ...) pg_attribute_printf(3, 4);
@@ -201,65 +202,29 @@ check_labels(Checker *checker)
 
 /* --- dictionaries --- */
 
-/* Load chunk by chunk; false at the first that is missing or cannot be read. */
-static bool
-load_chunks(Checker *checker, PpDict *dict, int64 service_id, DateADT day, uint64 dict_id,
-			char *object)
-{
-	static StoragePlan read = {.sql = "SELECT last_no, data FROM pprof.chunks WHERE service_id = $1 "
-									  "AND dict_id = $2 AND day = $3 AND last_no >= $4 "
-									  "ORDER BY last_no",
-							   .nargs = 4,
-							   .args = {INT8OID, INT8OID, DATEOID, INT4OID}};
-	Datum values[4] = {Int64GetDatum(service_id),
-					   Int64GetDatum((int64) dict_id),
-					   DateADTGetDatum(day),
-					   0};
-	int32 next = 0;
-	uint64 rows;
-
-	do
-	{
-		CHECK_FOR_INTERRUPTS();
-		values[3] = Int32GetDatum(next);
-		rows = storage_read(&read, values, NULL, FETCH_ROWS);
-		for (uint64 i = 0; i < rows; i++, next++)
-		{
-			int32 number = DatumGetInt32(storage_value(i, 1));
-			bytea *data = DatumGetByteaPP(storage_value(i, 2));
-			PpError err;
-
-			if (number != next)
-			{
-				problem(checker, object, "chunk %d is missing", next);
-				return false;
-			}
-			if (pp_dict_load(dict, (const uint8_t *) VARDATA_ANY(data), VARSIZE_ANY_EXHDR(data), &err) !=
-				PP_OK)
-			{
-				problem(checker, object, "chunk %d: %s", number, err.message);
-				return false;
-			}
-		}
-		SPI_freetuptable(SPI_tuptable);
-	} while (rows == FETCH_ROWS);
-	return true;
-}
-
 static void
 check_dictionary(Checker *checker, KnownDict *known, int64 service_id, DateADT day)
 {
 	char *object = psprintf("dictionary " INT64_FORMAT, (int64) known->dict_id);
-	PpDict *dict = pp_dict_new(core_alloc_create(CurrentMemoryContext), false, 0);
+	DictOwner owner = {.family = DICTIONARY_OF_DAY,
+					   .service_id = service_id,
+					   .begins = day,
+					   .dict_id = known->dict_id};
+	PpDict *dict = pp_dict_new(core_alloc_create(checker->dicts), false, 0);
+	DictChunks chunks = {0};
 	PpError err;
 
 	if (dict == NULL)
 		ereport(ERROR, errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory"));
-	if (load_chunks(checker, dict, service_id, day, known->dict_id, object) &&
-		pp_dict_verify(dict, &err) != PP_OK)
+	known->dict = dict;
+	if (dictionary_load(dict, &owner, &chunks, &err) != PP_OK)
+	{
+		if (err.code != PP_EMALFORMED && err.code != PP_EUNSUPPORTED)
+			core_raise(&err);
+		problem(checker, object, "chunk %d: %s", chunks.failed, err.message);
+	}
+	else if (pp_dict_verify(dict, &err) != PP_OK)
 		problem(checker, object, "%s", err.message);
-	known->nstacks = pp_dict_count(dict, PP_DICT_STACKS);
-	pp_dict_free(dict);
 }
 
 /* --- rows --- */
@@ -282,6 +247,15 @@ known_dict(const RowSum *sum, uint64 dict_id)
 	return NULL;
 }
 
+static bool
+knows_stack(const KnownDict *dict, uint32_t stack)
+{
+	PpSampleEntry entry = {stack, 0};
+	PpSamplesPart part = {.n = 1, .entries = &entry};
+
+	return pp_dict_knows(dict->dict, &part);
+}
+
 static PpCode
 visit_sample(void *context, uint64_t dict_id, uint32_t stack, int64_t value, PpError *err)
 {
@@ -290,7 +264,7 @@ visit_sample(void *context, uint64_t dict_id, uint32_t stack, int64_t value, PpE
 
 	if (dict == NULL)
 		sum->wrong = "samples refer to a dictionary of another service or day";
-	else if (stack >= dict->nstacks)
+	else if (!knows_stack(dict, stack))
 		sum->wrong = "samples refer to a stack that the dictionary does not have";
 	sum->total += value;
 	sum->dict_id = dict_id;
@@ -318,7 +292,7 @@ check_spans(RowSum *sum, const bytea *spans)
 	}
 	for (uint32 i = 0; i < n; i++)
 		for (uint32 j = 0; j < groups[i].n; j++)
-			if (dict != NULL && groups[i].entries[j].stack >= dict->nstacks)
+			if (dict != NULL && !knows_stack(dict, groups[i].entries[j].stack))
 				sum->wrong = "spans refer to a stack that the dictionary does not have";
 }
 
@@ -399,7 +373,7 @@ check_stored(Checker *checker)
 	{
 		services[i] = DatumGetInt64(storage_value(i, 1));
 		days[i] = DatumGetDateADT(storage_value(i, 2));
-		dicts[i] = (KnownDict){(uint64) DatumGetInt64(storage_value(i, 3)), 0};
+		dicts[i] = (KnownDict){(uint64) DatumGetInt64(storage_value(i, 3)), NULL};
 	}
 	SPI_freetuptable(table);
 	for (uint64 first = 0, end; first < n; first = end)
@@ -408,6 +382,7 @@ check_stored(Checker *checker)
 			 end++)
 			check_dictionary(checker, &dicts[end], services[first], days[first]);
 		check_rows(checker, dicts + first, (int) (end - first), services[first], days[first]);
+		MemoryContextReset(checker->dicts);
 	}
 }
 
@@ -419,6 +394,8 @@ pprof_check(PG_FUNCTION_ARGS)
 	Rows rows;
 
 	checker->context = CurrentMemoryContext;
+	checker->dicts =
+		AllocSetContextCreate(CurrentMemoryContext, "pprof dictionaries", ALLOCSET_DEFAULT_SIZES);
 	storage_begin();
 	check_services(checker);
 	check_types(checker);

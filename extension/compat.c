@@ -9,6 +9,33 @@
 
 #include "compat.h"
 
+#if PG_VERSION_NUM >= 150000
+static shmem_request_hook_type next_request_hook = NULL;
+static void (*shmem_request)(void) = NULL;
+
+static void
+run_requests(void)
+{
+	if (next_request_hook != NULL)
+		next_request_hook();
+	shmem_request();
+}
+
+void
+request_shmem_by(void (*request)(void))
+{
+	shmem_request = request;
+	next_request_hook = shmem_request_hook;
+	shmem_request_hook = run_requests;
+}
+#else
+void
+request_shmem_by(void (*request)(void))
+{
+	request();
+}
+#endif
+
 void *
 repalloc_no_oom(void *pointer, Size size)
 {

@@ -46,6 +46,12 @@ extern void InitMaterializedSRF(FunctionCallInfo fcinfo, bits32 flags);
 #define RunPortal(portal, dest) PortalRun(portal, FETCH_ALL, true, true, dest, dest, NULL)
 #endif
 
+/*
+ * 4f2400cb3f10 (15): shared memory is asked for in a hook; before, while libraries
+ * are loaded.  To be called once.
+ */
+extern void request_shmem_by(void (*request)(void));
+
 /* repalloc_huge, but NULL when there is no memory (repalloc_extended is not everywhere). */
 extern void *repalloc_no_oom(void *pointer, Size size);
 

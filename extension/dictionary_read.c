@@ -2,12 +2,15 @@
  * dictionary_read.c
  *		Dictionaries for reading, least recently used ones dropped first.
  *
- * Their chunks never change, so what is cached stays right; only what this
- * transaction wrote itself and then rolled back must go.
+ * An id never changes its meaning, so what is cached stays right; only what this
+ * transaction wrote itself and then rolled back must go.  A stack that is not
+ * known stands in a chunk that is new, or in one that was given up as lost: then
+ * all are read again.
  */
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
+#include "lib/ilist.h"
 #include "utils/builtins.h"
 #include "utils/hsearch.h"
 #include "utils/memutils.h"
@@ -19,55 +22,94 @@
 typedef struct ReaderDict
 {
 	uint64 dict_id;
+	DictOwner owner;
+	char *tenant; /* that may read it, as of the last look; NULL: look */
 	MemoryContext context;
 	PpDict *dict;
-	int32 next_chunk;
-	bool grew; /* in this transaction */
-	uint64 used;
+	DictChunks chunks;
+	size_t memory; /* as it counts in cached_memory */
+	bool grew;	   /* in this transaction */
+	dlist_node used;
 } ReaderDict;
 
 static HTAB *readers = NULL;
-static uint64 clock_now = 0;
+static dlist_head readers_used = DLIST_STATIC_INIT(readers_used); /* least recently first */
+static size_t cached_memory = 0;
+static bool any_grew = false;
+
+static void
+reader_empty(ReaderDict *reader)
+{
+	cached_memory -= reader->memory;
+	reader->memory = 0;
+	if (reader->context != NULL)
+		MemoryContextDelete(reader->context);
+	reader->context = NULL;
+	reader->dict = NULL;
+	reader->tenant = NULL;
+}
 
 static void
 reader_drop(ReaderDict *reader)
 {
 	uint64 dict_id = reader->dict_id;
 
-	if (reader->context != NULL)
-		MemoryContextDelete(reader->context);
+	reader_empty(reader);
+	dlist_delete(&reader->used);
 	hash_search(readers, &dict_id, HASH_REMOVE, NULL);
 }
 
 void
 dictionary_read_forget(void)
 {
-	HASH_SEQ_STATUS scan;
-	ReaderDict *reader;
+	while (!dlist_is_empty(&readers_used))
+		reader_drop(dlist_container(ReaderDict, used, dlist_head_node(&readers_used)));
+}
 
-	if (readers == NULL)
-		return;
-	hash_seq_init(&scan, readers);
-	while ((reader = hash_seq_search(&scan)) != NULL)
-		reader_drop(reader);
+/* Services may be gone, or renamed. */
+void
+dictionary_read_check_later(void)
+{
+	dlist_iter iter;
+
+	dlist_foreach (iter, &readers_used)
+		dlist_container(ReaderDict, used, iter.cur)->tenant = NULL;
+}
+
+/* Make room: all but the one in use may go. */
+static void
+trim(const ReaderDict *keep)
+{
+	dlist_mutable_iter iter;
+
+	dlist_foreach_modify(iter, &readers_used)
+	{
+		ReaderDict *reader = dlist_container(ReaderDict, used, iter.cur);
+
+		if (cached_memory <= (size_t) pprof_reader_cache_size * 1024)
+			return;
+		if (reader != keep)
+			reader_drop(reader);
+	}
 }
 
 void
 dictionary_read_at_end(bool commit, bool wrote)
 {
-	HASH_SEQ_STATUS scan;
-	ReaderDict *reader;
+	dlist_mutable_iter iter;
 
-	if (readers == NULL)
-		return;
-	hash_seq_init(&scan, readers);
-	while ((reader = hash_seq_search(&scan)) != NULL)
-	{
-		if (reader->grew && wrote && !commit)
-			reader_drop(reader);
-		else if (commit)
-			reader->grew = false;
-	}
+	if (any_grew)
+		dlist_foreach_modify(iter, &readers_used)
+		{
+			ReaderDict *reader = dlist_container(ReaderDict, used, iter.cur);
+
+			if (reader->dict == NULL || (reader->grew && wrote && !commit))
+				reader_drop(reader);
+			else
+				reader->grew = false;
+		}
+	any_grew = false;
+	trim(NULL);
 }
 
 static void
@@ -79,32 +121,20 @@ no_dictionary(uint64 dict_id)
 			errdetail("The samples are of another database or tenant, or older than what is kept."));
 }
 
-/* Where the chunks of a dictionary are. */
-typedef struct DictPlace
-{
-	DictFamily family;
-	int64 service_id;
-	DateADT since; /* its day, or the first of its month */
-} DictPlace;
-
-/*
- * The service must be the one given, or of the tenant, which is looked at every
- * time: it is a setting.
- */
-static DictPlace
-find_place(uint64 dict_id, const int64 *service_id)
+/* Whose the dictionary is; raises if it is neither the service's, if one is given, nor the tenant's. */
+static void
+find_owner(uint64 dict_id, const int64 *service_id, DictOwner *owner)
 {
 	static StoragePlan find =
 		{.sql =
-			 "SELECT d.family, d.service_id, d.since FROM "
-			 "(SELECT 0 AS family, service_id, day AS since FROM pprof.dictionaries WHERE dict_id = $1 "
+			 "SELECT d.family, d.service_id, d.begins FROM "
+			 "(SELECT 0 AS family, service_id, day AS begins FROM pprof.dictionaries WHERE dict_id = $1 "
 			 "UNION ALL SELECT 1, service_id, month FROM pprof.path_dictionaries WHERE dict_id = $1) d "
 			 "JOIN pprof.services s USING (service_id) "
 			 "WHERE s.tenant = $2 OR s.service_id = $3 ORDER BY 1",
 		 .nargs = 3,
 		 .args = {INT8OID, TEXTOID, INT8OID}};
 	Datum values[3] = {Int64GetDatum((int64) dict_id), 0, 0};
-	DictPlace place;
 
 	if (service_id == NULL)
 		values[1] = PointerGetDatum(core_text(storage_tenant()));
@@ -113,11 +143,12 @@ find_place(uint64 dict_id, const int64 *service_id)
 	/* what one stored oneself may lie in a dictionary newer than one's snapshot */
 	if (storage_read_latest(&find, values, service_id == NULL ? "  n" : " n ", 1) == 0)
 		no_dictionary(dict_id);
-	place.family = DatumGetInt32(storage_value(0, 1)) == 0 ? DICTIONARY_OF_DAY : DICTIONARY_OF_PATHS;
-	place.service_id = DatumGetInt64(storage_value(0, 2));
-	place.since = DatumGetDateADT(storage_value(0, 3));
+	*owner = (DictOwner){.family = DatumGetInt32(storage_value(0, 1)) == 0 ? DICTIONARY_OF_DAY
+																		   : DICTIONARY_OF_PATHS,
+						 .service_id = DatumGetInt64(storage_value(0, 2)),
+						 .begins = DatumGetDateADT(storage_value(0, 3)),
+						 .dict_id = dict_id};
 	SPI_freetuptable(SPI_tuptable);
-	return place;
 }
 
 static ReaderDict *
@@ -136,82 +167,106 @@ reader_get(uint64 dict_id)
 			hash_create("pprof read dictionaries", 64, &ctl, HASH_ELEM | HASH_BLOBS | HASH_CONTEXT);
 	}
 	reader = hash_search(readers, &dict_id, HASH_ENTER, &found);
-	if (!found)
+	if (found)
+		dlist_delete(&reader->used);
+	else
 		memset((char *) reader + sizeof(uint64), 0, sizeof(ReaderDict) - sizeof(uint64));
-	if (reader->dict == NULL)
-	{
-		if (reader->context == NULL)
-			reader->context =
-				AllocSetContextCreate(TopMemoryContext, "pprof dictionary", ALLOCSET_DEFAULT_SIZES);
-		reader->dict = pp_dict_new(core_alloc_create(reader->context), false, 0);
-		if (reader->dict == NULL)
-			ereport(ERROR, errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory"));
-	}
-	reader->used = ++clock_now;
+	dlist_push_tail(&readers_used, &reader->used);
 	return reader;
 }
 
-/* Make room: all but the one in use may go. */
+/* The tenant is a setting, so it is compared every time. */
 static void
-trim(const ReaderDict *keep)
+check_owner(ReaderDict *reader, const int64 *service_id)
 {
-	for (;;)
-	{
-		HASH_SEQ_STATUS scan;
-		ReaderDict *reader, *oldest = NULL;
-		size_t total = 0;
+	if (service_id != NULL && reader->owner.service_id == *service_id && reader->owner.dict_id != 0)
+		return;
+	if (service_id == NULL && reader->tenant != NULL && strcmp(reader->tenant, pprof_tenant) == 0)
+		return;
+	any_grew = true; /* what does not exist is not kept */
+	find_owner(reader->dict_id, service_id, &reader->owner);
+	if (reader->context == NULL)
+		reader->context =
+			AllocSetContextCreate(TopMemoryContext, "pprof dictionary", ALLOCSET_DEFAULT_SIZES);
+	reader->tenant = service_id == NULL ? MemoryContextStrdup(reader->context, pprof_tenant) : NULL;
+}
 
-		hash_seq_init(&scan, readers);
-		while ((reader = hash_seq_search(&scan)) != NULL)
-		{
-			total += reader->dict == NULL ? 0 : pp_dict_memory(reader->dict);
-			if (reader != keep && (oldest == NULL || reader->used < oldest->used))
-				oldest = reader;
-		}
-		if (oldest == NULL || total <= (size_t) pprof_reader_cache_size * 1024)
-			return;
-		reader_drop(oldest);
+static void
+load_from_the_beginning(ReaderDict *reader)
+{
+	cached_memory -= reader->memory;
+	reader->memory = 0;
+	MemoryContextReset(reader->context);
+	reader->tenant = NULL;
+	reader->dict = NULL;
+	reader->dict = pp_dict_new(core_alloc_create(reader->context), false, 0);
+	if (reader->dict == NULL)
+		ereport(ERROR, errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory"));
+	dictionary_load_all(reader->dict, &reader->owner, &reader->chunks);
+}
+
+/* Load what is new, and everything if that is not enough. */
+static void
+learn(ReaderDict *reader, const PpSamplesPart *part)
+{
+	PpError err;
+	PpCode code = PP_EMALFORMED;
+
+	reader->grew = any_grew = true;
+	if (reader->dict != NULL)
+	{
+		code = dictionary_load(reader->dict, &reader->owner, &reader->chunks, &err);
+		if (code != PP_OK && code != PP_EMALFORMED)
+			dictionary_load_failed(&reader->owner, &reader->chunks, &err);
 	}
+	if (code != PP_OK || !pp_dict_knows(reader->dict, part))
+		load_from_the_beginning(reader);
+}
+
+static uint32
+unknown_stack(const PpDict *dict, const PpSamplesPart *part)
+{
+	for (uint32 i = 0; i < part->n; i++)
+	{
+		PpSamplesPart one = {.n = 1, .entries = &part->entries[i]};
+
+		if (!pp_dict_knows(dict, &one))
+			return part->entries[i].stack;
+	}
+	return 0;
 }
 
 static const PpDict *
-read_dictionary(uint64 dict_id, const DictPlace *place, uint32 nstacks)
+read_dictionary(const PpSamplesPart *part, const int64 *service_id)
 {
-	ReaderDict *reader = reader_get(dict_id);
+	ReaderDict *reader = reader_get(part->dict_id);
+	size_t memory;
 
-	if (pp_dict_count(reader->dict, PP_DICT_STACKS) < nstacks)
-	{
-		reader->grew = true;
-		dictionary_load(reader->dict,
-						place->family,
-						place->service_id,
-						place->since,
-						dict_id,
-						&reader->next_chunk);
-		if (pp_dict_count(reader->dict, PP_DICT_STACKS) < nstacks)
-			ereport(ERROR,
-					errcode(ERRCODE_DATA_CORRUPTED),
-					errmsg("dictionary " INT64_FORMAT " has %u stacks, but samples refer to stack %u",
-						   (int64) dict_id,
-						   pp_dict_count(reader->dict, PP_DICT_STACKS),
-						   nstacks - 1));
-		trim(reader);
-	}
+	check_owner(reader, service_id);
+	if (reader->dict != NULL && pp_dict_knows(reader->dict, part))
+		return reader->dict;
+	learn(reader, part);
+	memory = pp_dict_memory(reader->dict);
+	cached_memory += memory - reader->memory;
+	reader->memory = memory;
+	if (!pp_dict_knows(reader->dict, part))
+		ereport(ERROR,
+				errcode(ERRCODE_DATA_CORRUPTED),
+				errmsg("samples refer to stack %u, which dictionary " INT64_FORMAT " does not have",
+					   unknown_stack(reader->dict, part),
+					   (int64) part->dict_id));
+	trim(reader);
 	return reader->dict;
 }
 
 const PpDict *
-dictionary_for_reading(uint64 dict_id, uint32 nstacks)
+dictionary_for_reading(const PpSamplesPart *part)
 {
-	DictPlace place = find_place(dict_id, NULL);
-
-	return read_dictionary(dict_id, &place, nstacks);
+	return read_dictionary(part, NULL);
 }
 
 const PpDict *
-dictionary_of_service(uint64 dict_id, int64 service_id, uint32 nstacks)
+dictionary_of_service(const PpSamplesPart *part, int64 service_id)
 {
-	DictPlace place = find_place(dict_id, &service_id);
-
-	return read_dictionary(dict_id, &place, nstacks);
+	return read_dictionary(part, &service_id);
 }

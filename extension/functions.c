@@ -62,10 +62,9 @@ add_sum(DaySums *day, const PpFunctionSum *sum)
 static bool
 add_part(DaySums *day, int64 service_id, const PpSamplesPart *part, const PathDictionary *open)
 {
-	const PpDict *dict =
-		open != NULL && path_dictionary_id(open) == part->dict_id
-			? path_dictionary_get(open)
-			: dictionary_of_service(part->dict_id, service_id, part->entries[part->n - 1].stack + 1);
+	const PpDict *dict = open != NULL && path_dictionary_id(open) == part->dict_id
+							 ? path_dictionary_get(open)
+							 : dictionary_of_service(part, service_id);
 	PpArena *arena = core_arena_create();
 	PpFunctionSum *sums;
 	uint32_t n;

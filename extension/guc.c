@@ -30,6 +30,7 @@ int pprof_scrape_max_body = 64 * 1024;
 int pprof_scrape_memory = 256 * 1024;
 int pprof_scrape_reload = 2000;
 int pprof_segment_profiles;
+int pprof_shared_dictionaries = 8192;
 char *pprof_tenant = NULL;
 int pprof_writer_cache_size;
 
@@ -392,6 +393,18 @@ pprof_define_gucs(void)
 							1,
 							4096,
 							PGC_SUSET,
+							0,
+							NULL,
+							NULL,
+							NULL);
+	DefineCustomIntVariable("pprof.shared_dictionaries",
+							"Dictionaries of a service and day that all sessions together write to.",
+							"Needs pprof in shared_preload_libraries.  When there are more, the one unused longest is not continued.",
+							&pprof_shared_dictionaries,
+							8192,
+							16,
+							1 << 20,
+							PGC_POSTMASTER,
 							0,
 							NULL,
 							NULL,

@@ -28,6 +28,7 @@ extern int pprof_scrape_max_body; /* kB */
 extern int pprof_scrape_memory;	  /* kB */
 extern int pprof_scrape_reload;	  /* ms */
 extern int pprof_segment_profiles;
+extern int pprof_shared_dictionaries;
 extern char *pprof_tenant;
 extern int pprof_writer_cache_size; /* kB */
 

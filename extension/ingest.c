@@ -35,6 +35,7 @@ typedef struct Target
 	int64 service_id;
 	DateADT day;
 	WriterDict *writer;
+	DictShift shift;
 } Target;
 
 typedef struct PushItem
@@ -89,6 +90,43 @@ find_services(Batch *batch)
 	qsort(sorted, n, sizeof(PushItem *), compare_services);
 	for (int i = 0; i < n; i++)
 		sorted[i]->service_id = series_service(storage_tenant(), sorted[i]->in->service);
+	pfree(sorted);
+}
+
+static int
+compare_ids(const void *a, const void *b)
+{
+	int64 x = *(const int64 *) a, y = *(const int64 *) b;
+
+	return (x > y) - (x < y);
+}
+
+/* Nobody deletes or renames them from here on; in ascending order, each once. */
+static void
+lock_services(Batch *batch)
+{
+	int64 *ids = palloc(sizeof(int64) * Max(batch->nitems, 1));
+	int n = 0;
+
+	for (int i = 0; i < batch->nitems; i++)
+		if (!batch->items[i].skip)
+			ids[n++] = batch->items[i].service_id;
+	qsort(ids, n, sizeof(int64), compare_ids);
+	for (int i = 0; i < n; i++)
+		if (i == 0 || ids[i] != ids[i - 1])
+			lock_service(ids[i], LOCK_TO_STORE);
+	pfree(ids);
+}
+
+/* Ids of services, as they are once the locks are held. */
+static void
+settle_services(Batch *batch)
+{
+	do
+	{
+		find_services(batch);
+		lock_services(batch);
+	} while (storage_refresh());
 }
 
 static int
@@ -161,7 +199,9 @@ lock_targets(Batch *batch)
 		if (i == 0 || compare_targets(&batch->targets[i], &batch->targets[i - 1]) != 0)
 			batch->targets[batch->ntargets++] = batch->targets[i];
 	for (int i = 0; i < batch->ntargets; i++)
-		lock_day(batch->targets[i].service_id, batch->targets[i].day, LOCK_TO_DESTROY);
+		dictionary_lock(batch->targets[i].service_id, batch->targets[i].day);
+	/* dictionaries may be gone that were there */
+	(void) storage_refresh();
 	for (int i = 0; i < batch->ntargets; i++)
 		batch->targets[i].writer =
 			dictionary_for_writing(batch->targets[i].service_id, batch->targets[i].day);
@@ -347,6 +387,17 @@ find_series(Batch *batch)
 	pfree(needed);
 }
 
+/* What was new has its final ids now; the order of samples by stack stays what it is. */
+static void
+shift_stacks(Batch *batch, PushItem *item)
+{
+	DictShift shift = target_of(batch, item)->shift;
+
+	for (uint32 i = 0; i < item->in->profile->nsamples && shift.by > 0; i++)
+		if (item->stacks[i] >= shift.from)
+			item->stacks[i] += shift.by;
+}
+
 static void
 intern_items(Batch *batch)
 {
@@ -376,7 +427,10 @@ intern_items(Batch *batch)
 		}
 	}
 	for (int i = 0; i < batch->ntargets; i++)
-		dictionary_flush(batch->targets[i].writer);
+		batch->targets[i].shift = dictionary_flush(batch->targets[i].writer);
+	for (int i = 0; i < batch->nitems; i++)
+		if (!batch->items[i].skip)
+			shift_stacks(batch, &batch->items[i]);
 }
 
 static bytea *
@@ -516,7 +570,7 @@ store(Incoming *incoming, int n, int *stored)
 	for (int i = 0; i < n; i++)
 		batch.items[i].skip = batch.items[i].skip || count_rows(&batch.items[i]) == 0;
 	make_days(&batch);
-	find_services(&batch);
+	settle_services(&batch);
 	lock_targets(&batch);
 	check_limits(&batch);
 	note_pushes(&batch);

@@ -15,6 +15,7 @@
 
 #define FIELD_DAY	  4
 #define FIELD_SERVICE 5
+#define FIELD_DICT	  6
 
 int64
 lock_day_key(int64 service_id, DateADT day)
@@ -47,4 +48,10 @@ void
 lock_day(int64 service_id, DateADT day, StorageLock mode)
 {
 	(void) acquire(lock_day_key(service_id, day), FIELD_DAY, mode, true);
+}
+
+void
+lock_dictionary(uint64 dict_id)
+{
+	(void) acquire((int64) dict_id, FIELD_DICT, LOCK_TO_DESTROY, true);
 }

@@ -29,6 +29,12 @@ extern void lock_day(int64 service_id, DateADT day, StorageLock mode);
 /* False if somebody else has it in a mode that conflicts. */
 extern bool lock_service_try(int64 service_id, StorageLock mode);
 
+/*
+ * Wait until nobody else is making the row of a dictionary; held until the
+ * transaction ends.  The last lock that a writer takes.
+ */
+extern void lock_dictionary(uint64 dict_id);
+
 /* Order in which several locks on days are taken. */
 extern int64 lock_day_key(int64 service_id, DateADT day);
 

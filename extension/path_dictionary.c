@@ -21,11 +21,9 @@
 struct PathDictionary
 {
 	MemoryContext context;
-	int64 service_id;
-	DateADT month;
-	uint64 dict_id;
+	DictOwner owner;
 	PpDict *dict;
-	int32 next_no;
+	DictChunks chunks;
 };
 
 static void
@@ -53,11 +51,11 @@ find(PathDictionary *paths)
 										"ORDER BY created DESC, dict_id LIMIT 1",
 								 .nargs = 2,
 								 .args = {INT8OID, DATEOID}};
-	Datum values[2] = {Int64GetDatum(paths->service_id), DateADTGetDatum(paths->month)};
+	Datum values[2] = {Int64GetDatum(paths->owner.service_id), DateADTGetDatum(paths->owner.begins)};
 	bool found = storage_read_latest(&newest, values, NULL, 1) > 0;
 
 	if (found)
-		paths->dict_id = (uint64) DatumGetInt64(storage_value(0, 1));
+		paths->owner.dict_id = (uint64) DatumGetInt64(storage_value(0, 1));
 	SPI_freetuptable(SPI_tuptable);
 	return found;
 }
@@ -69,10 +67,10 @@ begin(PathDictionary *paths)
 									 "VALUES ($1, $2, $3, pg_catalog.clock_timestamp())",
 							  .nargs = 3,
 							  .args = {INT8OID, DATEOID, INT8OID}};
-	Datum values[3] = {Int64GetDatum(paths->service_id), DateADTGetDatum(paths->month), 0};
+	Datum values[3] = {Int64GetDatum(paths->owner.service_id), DateADTGetDatum(paths->owner.begins), 0};
 
-	random_bytes(&paths->dict_id, sizeof(paths->dict_id));
-	values[2] = Int64GetDatum((int64) paths->dict_id);
+	random_bytes(&paths->owner.dict_id, sizeof(paths->owner.dict_id));
+	values[2] = Int64GetDatum((int64) paths->owner.dict_id);
 	storage_run(&add, values, NULL);
 }
 
@@ -86,7 +84,7 @@ make_empty(PathDictionary *paths)
 	paths->dict = pp_dict_new(core_alloc_create(paths->context), true, seed);
 	if (paths->dict == NULL)
 		ereport(ERROR, errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory"));
-	paths->next_no = 0;
+	memset(&paths->chunks, 0, sizeof(paths->chunks));
 }
 
 PathDictionary *
@@ -97,17 +95,12 @@ path_dictionary_open(int64 service_id, DateADT month)
 	PathDictionary *paths = MemoryContextAllocZero(context, sizeof(PathDictionary));
 
 	paths->context = context;
-	paths->service_id = service_id;
-	paths->month = month;
+	paths->owner =
+		(DictOwner){.family = DICTIONARY_OF_PATHS, .service_id = service_id, .begins = month};
 	make_empty(paths);
 	if (find(paths))
 	{
-		dictionary_load(paths->dict,
-						DICTIONARY_OF_PATHS,
-						service_id,
-						month,
-						paths->dict_id,
-						&paths->next_no);
+		dictionary_load_all(paths->dict, &paths->owner, &paths->chunks);
 		if (pp_dict_count(paths->dict, PP_DICT_NODES) <= LARGE_NODES)
 			return paths;
 		make_empty(paths);
@@ -132,23 +125,18 @@ path_dictionary_get(const PathDictionary *paths)
 uint64
 path_dictionary_id(const PathDictionary *paths)
 {
-	return paths->dict_id;
+	return paths->owner.dict_id;
 }
 
 DateADT
 path_dictionary_month_of(const PathDictionary *paths)
 {
-	return paths->month;
+	return paths->owner.begins;
 }
 
 void
 path_dictionary_flush(PathDictionary *paths)
 {
-	static StoragePlan add = {.sql = "INSERT INTO pprof.paths (service_id, dict_id, month, first_no, last_no, data) "
-									 "VALUES ($1, $2, $3, $4, $4, $5)",
-							  .nargs = 5,
-							  .args = {INT8OID, INT8OID, DATEOID, INT4OID, BYTEAOID}};
-	Datum values[5];
 	uint8_t *data;
 	size_t len;
 	PpError err;
@@ -157,13 +145,7 @@ path_dictionary_flush(PathDictionary *paths)
 			   &err);
 	if (len == 0)
 		return;
-	values[0] = Int64GetDatum(paths->service_id);
-	values[1] = Int64GetDatum((int64) paths->dict_id);
-	values[2] = DateADTGetDatum(paths->month);
-	values[3] = Int32GetDatum(paths->next_no);
-	values[4] = PointerGetDatum(storage_bytea(data, len));
-	storage_run(&add, values, NULL);
-	pfree(DatumGetPointer(values[4]));
+	dictionary_append(&paths->owner, paths->chunks.next, data, len);
+	dictionary_loaded(&paths->chunks, paths->chunks.next, paths->chunks.next);
 	pfree(data);
-	paths->next_no++;
 }

@@ -30,7 +30,4 @@ extern DateADT path_dictionary_month_of(const PathDictionary *paths);
 /* Store what was added, as one chunk. */
 extern void path_dictionary_flush(PathDictionary *paths);
 
-/* dictionary_for_reading finds dictionaries of paths as well; this says what is meant. */
-#define path_dictionary_for_reading(dict_id, nstacks) dictionary_for_reading(dict_id, nstacks)
-
 #endif

@@ -9,6 +9,7 @@
 #include "bgworker/launcher.h"
 #include "guc.h"
 #include "pprof.h"
+#include "shared_dictionary.h"
 
 PG_MODULE_MAGIC;
 
@@ -19,5 +20,8 @@ _PG_init(void)
 {
 	pprof_define_gucs();
 	if (process_shared_preload_libraries_in_progress)
+	{
+		shared_dictionaries_request();
 		launcher_register();
+	}
 }

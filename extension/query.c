@@ -70,13 +70,6 @@ ask(const RangeQuestion *question, const RangeSumOptions *options, RangeProfiles
 
 /* --- as a profile --- */
 
-static const PpDict *
-dictionary_of(const PpSamplesPart *part)
-{
-	/* entries ascend */
-	return dictionary_for_reading(part->dict_id, part->entries[part->n - 1].stack + 1);
-}
-
 /* Parts with their names, added up. */
 typedef struct Naming
 {
@@ -92,7 +85,13 @@ name_part(void *context, const PpSamplesPart *part)
 	PpProfile *profile;
 	PpError err;
 
-	CORE_CHECK(pp_dict_resolve(dictionary_of(part), part, naming->type, naming->unit, share, &profile, &err),
+	CORE_CHECK(pp_dict_resolve(dictionary_for_reading(part),
+							   part,
+							   naming->type,
+							   naming->unit,
+							   share,
+							   &profile,
+							   &err),
 			   &err);
 	CORE_CHECK(pp_merge_add(naming->merge, profile, &err), &err);
 	pp_arena_free(share);
@@ -231,7 +230,7 @@ scatter_part(void *context, const PpSamplesPart *part)
 {
 	PpError err;
 
-	CORE_CHECK(pp_dict_scatter(dictionary_of(part), part, context, &err), &err);
+	CORE_CHECK(pp_dict_scatter(dictionary_for_reading(part), part, context, &err), &err);
 }
 
 /* The tree of a range; empty if an argument is null. */

@@ -155,7 +155,6 @@ intern_stacks(Rewrite *rewrite, OldDict *old)
 {
 	PpSamplesPart part = {.dict_id = old->dict_id, .scale = 1};
 	PpArena *arena = core_arena_create();
-	uint32 last = 0;
 	const PpDict *dict;
 	PpProfile *profile;
 	uint32_t *stacks;
@@ -170,8 +169,8 @@ intern_stacks(Rewrite *rewrite, OldDict *old)
 	part.n = 0;
 	for (uint32 i = 0; i < old->size; i++)
 		if (old->used[i] != NO_STACK)
-			part.entries[part.n++] = (PpSampleEntry){.stack = last = i, .value = 1};
-	dict = dictionary_of_service(old->dict_id, rewrite->service_id, last + 1);
+			part.entries[part.n++] = (PpSampleEntry){.stack = i, .value = 1};
+	dict = dictionary_of_service(&part, rewrite->service_id);
 	CORE_CHECK(pp_dict_resolve(dict, &part, pp_bytes_cstr(""), pp_bytes_cstr(""), arena, &profile, &err),
 			   &err);
 	/* sample i is entry i */

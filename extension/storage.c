@@ -67,11 +67,17 @@ transaction_ended(XactEvent event, void *arg)
 		at_end(false);
 }
 
+/* What the rest of the transaction holds stays held. */
+
 static void
 subtransaction_ended(SubXactEvent event, SubTransactionId id, SubTransactionId parent, void *arg)
 {
 	if (event == SUBXACT_EVENT_ABORT_SUB)
-		at_end(false);
+	{
+		series_at_end(false);
+		limits_at_end(false);
+		dictionary_at_subabort();
+	}
 }
 
 static void
@@ -105,12 +111,32 @@ look_up_tables(void)
 	series_forget();
 	limits_forget();
 	dictionary_check_later();
+	dictionary_read_check_later();
 	if (!same)
 	{
 		forget_plans();
 		dictionary_forget();
 		dictionary_read_forget();
 	}
+}
+
+bool
+storage_refresh(void)
+{
+	AcceptInvalidationMessages();
+	if (!tables_changed)
+		return false;
+	look_up_tables();
+	return true;
+}
+
+void
+storage_invalidate(void)
+{
+	Oid relid = get_relname_relid("series", get_namespace_oid("pprof", false));
+
+	if (OidIsValid(relid))
+		CacheInvalidateRelcacheByRelid(relid);
 }
 
 void
@@ -125,9 +151,7 @@ storage_begin(void)
 	}
 	if (SPI_connect() != SPI_OK_CONNECT)
 		elog(ERROR, "SPI_connect failed");
-	AcceptInvalidationMessages();
-	if (tables_changed)
-		look_up_tables();
+	(void) storage_refresh();
 }
 
 void
@@ -136,12 +160,6 @@ storage_end(void)
 	dictionary_trim();
 	if (SPI_finish() != SPI_OK_FINISH)
 		elog(ERROR, "SPI_finish failed");
-}
-
-void
-storage_invalidate(void)
-{
-	CacheInvalidateRelcacheByRelid(get_relname_relid("series", get_namespace_oid("pprof", false)));
 }
 
 static Oid

@@ -11,9 +11,9 @@
 
 #include "postgres.h"
 
-#include "core/pp_dict.h"
 #include "core/pp_labels.h"
 #include "datatype/timestamp.h"
+#include "dictionary.h"
 #include "executor/spi.h"
 #include "utils/date.h"
 #include "utils/jsonb.h"
@@ -39,7 +39,15 @@ typedef struct StoragePlan
 extern void storage_begin(void);
 extern void storage_end(void);
 
-/* Once this transaction commits, every backend looks ids up anew. */
+/*
+ * Take in what others have changed since, as one must after waiting for a lock:
+ * true if ids that were looked up before are to be looked up again.
+ */
+extern bool storage_refresh(void);
+/*
+ * For whoever deletes or renames services, types or series, or touches
+ * dictionaries: after commit, the caches of all sessions look things up again.
+ */
 extern void storage_invalidate(void);
 
 extern SPIPlanPtr storage_plan(StoragePlan *plan);
@@ -82,49 +90,6 @@ extern int64 series_service_id(PpBytes tenant, PpBytes name, int32 bucket, uint3
 
 extern void series_forget(void); /* empties the cache */
 extern void series_at_end(bool commit);
-
-/* --- dictionary.c: dictionaries for writing --- */
-
-typedef struct WriterDict WriterDict;
-
-/* The dictionary to write to, up to date; the lock is held.  Valid until the next storage_end. */
-extern WriterDict *dictionary_for_writing(int64 service_id, DateADT day);
-extern PpDict *dictionary_get(WriterDict *writer);
-extern uint64 dictionary_id(WriterDict *writer);
-/* Store what was added. */
-extern void dictionary_flush(WriterDict *writer);
-
-extern void dictionary_check_later(void); /* the tables changed */
-extern void dictionary_forget(void);	  /* the tables are gone */
-extern void dictionary_at_end(bool commit);
-extern void dictionary_trim(void); /* keep within pprof.writer_cache_size */
-
-/* --- dictionary_read.c: dictionaries for reading --- */
-
-/* Where chunks are: of a day in pprof.chunks, of the paths of a month in pprof.paths. */
-typedef enum DictFamily
-{
-	DICTIONARY_OF_DAY,
-	DICTIONARY_OF_PATHS
-} DictFamily;
-
-/*
- * The dictionary of samples, of either family, with all of its first `nstacks`
- * stacks; valid until the next call.  Its service is checked against the tenant.
- */
-extern const PpDict *dictionary_for_reading(uint64 dict_id, uint32 nstacks);
-/* The same for maintenance of a service, whosever it is. */
-extern const PpDict *dictionary_of_service(uint64 dict_id, int64 service_id, uint32 nstacks);
-
-extern void dictionary_read_forget(void);
-extern void dictionary_read_at_end(bool commit, bool wrote);
-
-/*
- * Append chunks from *chunk_no on to a dictionary: all there are, as they never
- * change.  since: its day, or the first of its month.
- */
-extern void dictionary_load(PpDict *dict, DictFamily family, int64 service_id, DateADT since,
-							uint64 dict_id, int32 *chunk_no);
 
 /* --- partition.c --- */
 
