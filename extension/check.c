@@ -16,6 +16,7 @@
 #include "utils/timestamp.h"
 
 #include "check_labels.h"
+#include "check_segments.h"
 #include "core/pp_spans.h"
 #include "core_glue.h"
 #include "pprof.h"
@@ -272,7 +273,7 @@ visit_sample(void *context, uint64_t dict_id, uint32_t stack, int64_t value, PpE
 }
 
 static void
-check_spans(RowSum *sum, const bytea *spans)
+check_spans(RowSum *sum, const uint8_t *spans, size_t len)
 {
 	const KnownDict *dict = known_dict(sum, sum->dict_id);
 	PpArena *arena = core_arena_create();
@@ -280,12 +281,7 @@ check_spans(RowSum *sum, const bytea *spans)
 	uint32_t n;
 	PpError err;
 
-	if (pp_spans_decode((const uint8_t *) VARDATA_ANY(spans),
-						VARSIZE_ANY_EXHDR(spans),
-						arena,
-						&groups,
-						&n,
-						&err) != PP_OK)
+	if (pp_spans_decode(spans, len, arena, &groups, &n, &err) != PP_OK)
 	{
 		sum->wrong = "spans cannot be read";
 		return;
@@ -296,29 +292,42 @@ check_spans(RowSum *sum, const bytea *spans)
 				sum->wrong = "spans refer to a stack that the dictionary does not have";
 }
 
-static void
-check_row(Checker *checker, const KnownDict *dicts, int ndicts, int64 service_id, uint64 row)
+/* What is wrong with samples and spans, or NULL. */
+static const char *
+row_problem(const KnownDict *dicts, int ndicts, const PpSegmentRow *row)
 {
 	RowSum sum = {.dicts = dicts, .ndicts = ndicts};
-	bytea *samples = DatumGetByteaPP(storage_value(row, 3));
-	const uint8_t *data = (const uint8_t *) VARDATA_ANY(samples);
-	size_t len = VARSIZE_ANY_EXHDR(samples);
 	PpError err;
 
-	if (pp_samples_check(data, len, &err) != PP_OK ||
-		pp_samples_visit(data, len, visit_sample, &sum, &err) != PP_OK)
+	if (pp_samples_check(row->samples, row->samples_len, &err) != PP_OK ||
+		pp_samples_visit(row->samples, row->samples_len, visit_sample, &sum, &err) != PP_OK)
 		sum.wrong = psprintf("samples cannot be read: %s", err.message);
-	else if (sum.total != DatumGetInt64(storage_value(row, 2)))
+	else if (sum.total != row->total)
 		sum.wrong = "total is not the sum of the values";
 	else
-		check_spans(&sum, DatumGetByteaPP(storage_value(row, 4)));
-	if (sum.wrong != NULL)
+		check_spans(&sum, row->spans, row->spans_len);
+	return sum.wrong;
+}
+
+static void
+check_row(Checker *checker, const KnownDict *dicts, int ndicts, int64 service_id, uint64 number)
+{
+	bytea *samples = DatumGetByteaPP(storage_value(number, 3));
+	bytea *spans = DatumGetByteaPP(storage_value(number, 4));
+	PpSegmentRow row = {.total = DatumGetInt64(storage_value(number, 2)),
+						.samples = (const uint8_t *) VARDATA_ANY(samples),
+						.samples_len = VARSIZE_ANY_EXHDR(samples),
+						.spans = (const uint8_t *) VARDATA_ANY(spans),
+						.spans_len = VARSIZE_ANY_EXHDR(spans)};
+	const char *wrong = row_problem(dicts, ndicts, &row);
+
+	if (wrong != NULL)
 		problem(checker,
 				psprintf("raw row of service " INT64_FORMAT ", profile %s",
 						 service_id,
-						 DatumGetCString(DirectFunctionCall1(uuid_out, storage_value(row, 1)))),
+						 DatumGetCString(DirectFunctionCall1(uuid_out, storage_value(number, 1)))),
 				"%s",
-				sum.wrong);
+				wrong);
 }
 
 static void
@@ -357,6 +366,47 @@ check_rows(Checker *checker, const KnownDict *dicts, int ndicts, int64 service_i
 	MemoryContextDelete(context);
 }
 
+/* --- segments --- */
+
+typedef struct SegmentContext
+{
+	Checker *checker;
+	const KnownDict *dicts;
+	int ndicts;
+} SegmentContext;
+
+static const char *
+segment_row_problem(void *context, const PpSegmentRow *row)
+{
+	const SegmentContext *segments = context;
+
+	return row_problem(segments->dicts, segments->ndicts, row);
+}
+
+static void
+segment_report(void *context, const char *object, const char *what)
+{
+	problem(((SegmentContext *) context)->checker, unconstify(char *, object), "%s", what);
+}
+
+static void
+check_day_segments(Checker *checker, const KnownDict *dicts, int ndicts, int64 service_id, DateADT day)
+{
+	SegmentContext context = {checker, dicts, ndicts};
+	SegmentChecks checks = {&context, segment_row_problem, segment_report};
+
+	check_segments(&checks, service_id, day);
+}
+
+static void
+check_references_of_segments(Checker *checker)
+{
+	SegmentContext context = {.checker = checker};
+	SegmentChecks checks = {&context, segment_row_problem, segment_report};
+
+	check_segment_references(&checks);
+}
+
 /* All dictionaries, service and day by service and day. */
 static void
 check_stored(Checker *checker)
@@ -382,6 +432,7 @@ check_stored(Checker *checker)
 			 end++)
 			check_dictionary(checker, &dicts[end], services[first], days[first]);
 		check_rows(checker, dicts + first, (int) (end - first), services[first], days[first]);
+		check_day_segments(checker, dicts + first, (int) (end - first), services[first], days[first]);
 		MemoryContextReset(checker->dicts);
 	}
 }
@@ -402,6 +453,7 @@ pprof_check(PG_FUNCTION_ARGS)
 	check_series(checker);
 	check_references(checker);
 	check_labels(checker);
+	check_references_of_segments(checker);
 	check_stored(checker);
 	storage_end();
 	rows_begin(&rows, fcinfo);
