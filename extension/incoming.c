@@ -450,13 +450,29 @@ type_total(Incoming *in, const PpSplitSeries *series, uint32 column, int64 *tota
 	return true;
 }
 
-/* The sample types of a series that have values; one that counts another's events is derived. */
+/*
+ * Is one sample type of the profile the count of another's events?  Of all its
+ * series or of none: then no profile has values of a type both derived and of its
+ * own, and counting profiles needs to look at one of them only.
+ */
 static bool
-list_types(Incoming *in, IncomingSeries *out, const PpSplitSeries *series, const PpBytes *ids)
+is_counted(const Incoming *in, uint32_t *count, uint32_t *main)
+{
+	for (uint32 s = 0; s < in->split.nseries; s++)
+		if (!pp_split_counted(in->profile, &in->split.series[s], count, main))
+			return false;
+	return in->split.nseries > 0;
+}
+
+/*
+ * The sample types of a series that have values; column count (or PP_NONE) is
+ * derived from column main.
+ */
+static bool
+list_types(Incoming *in, IncomingSeries *out, const PpSplitSeries *series, const PpBytes *ids,
+		   uint32_t count, uint32_t main)
 {
 	const PpProfile *p = in->profile;
-	uint32_t count = PP_NONE, main = PP_NONE;
-	bool counted = pp_split_counted(p, series, &count, &main);
 
 	out->labels = series->labels;
 	out->types = palloc0(sizeof(IncomingType) * p->ntypes);
@@ -476,11 +492,11 @@ list_types(Incoming *in, IncomingSeries *out, const PpSplitSeries *series, const
 			}
 		if (!type_total(in, series, column, &type->total))
 			return false;
-		if (type->total == 0 || (counted && column == count))
+		if (type->total == 0 || column == count)
 			continue;
 		type->column = column;
 		type->id = ids[column];
-		if (counted && column == main)
+		if (count != PP_NONE && column == main)
 			type->counted = ids[count];
 		out->ntypes++;
 	}
@@ -491,14 +507,17 @@ static bool
 list_series(Incoming *in, PpBytes name, PpArena *arena)
 {
 	const PpProfile *p = in->profile;
+	uint32_t count = PP_NONE, main = PP_NONE;
 	PpBytes *ids = palloc(sizeof(PpBytes) * p->ntypes);
 
 	for (uint32 i = 0; i < p->ntypes; i++)
 		ids[i] = type_id(p, i, name, arena);
+	if (!is_counted(in, &count, &main))
+		count = PP_NONE;
 	in->series = palloc0(sizeof(IncomingSeries) * Max(in->split.nseries, 1));
 	for (uint32 i = 0; i < in->split.nseries; i++)
 		if (!check_labels(in, &in->split.series[i].labels, name, arena) ||
-			!list_types(in, &in->series[i], &in->split.series[i], ids))
+			!list_types(in, &in->series[i], &in->split.series[i], ids, count, main))
 			return false;
 	return true;
 }

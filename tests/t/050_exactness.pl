@@ -131,10 +131,25 @@ sub ask
 	return;
 }
 
+# Statements of maintenance, each for itself, one of its steps for one or all services.
+sub each_service
+{
+	my ($call, $service) = @_;
+	my $where = defined $service ? "WHERE name = '$service'" : '';
+	return "SELECT format('SELECT $call', service_id) FROM pprof.services $where ORDER BY service_id \\gexec\n";
+}
+
 store(300);
 ask('from raw rows', 30);
 check('raw rows');
+run("SET pprof.hour_grace = 0; SET pprof.segment_profiles = 4;\n" . each_service('pprof.compact_service(%s, 40)'));
+ask('from segments and raw rows', 30);
+check('segments and raw rows');
 store(100);
 ask('after late arrivals', 20);
+run("SET pprof.hour_grace = 0;\n" . each_service('pprof.compact_service(%s)') x 3);
+ask('from segments', 30);
+is($node->safe_psql('postgres', 'SELECT count(*) FROM pprof.raw'), '0', 'no raw row is left');
+check('segments');
 
 done_testing();
