@@ -82,6 +82,8 @@ extern size_t pp_samples_sum_memory(const PpSamplesSum *sum);
  */
 extern PpCode pp_samples_sum_add(PpSamplesSum *sum, const uint8_t *data, size_t len,
 								 uint64_t divisor, PpError *err);
+/* Add entries as they are; dictionaries come in any order. */
+extern PpCode pp_samples_sum_add_part(PpSamplesSum *sum, const PpSamplesPart *part, PpError *err);
 /* Not COUNTED, scale the greatest common divisor: equal sums give equal bytes. */
 extern PpCode pp_samples_sum_encode(const PpSamplesSum *sum, const PpAlloc *alloc, uint8_t **out,
 									size_t *out_len, PpError *err);

@@ -366,6 +366,26 @@ pp_samples_sum_scatter(PpSamplesSum *sum, uint64_t dict_id, const uint8_t **p, c
 	return pp_poll(sum->alloc) ? pp_fail_canceled(err) : PP_OK;
 }
 
+PpCode
+pp_samples_sum_add_part(PpSamplesSum *sum, const PpSamplesPart *part, PpError *err)
+{
+	DictSum *dict = sum_dict(sum, part->dict_id);
+
+	if (dict == NULL)
+		return pp_fail_nomem(err);
+	for (uint32_t i = 0; i < part->n; i++)
+	{
+		int64_t *page = dict_page(sum, dict, part->entries[i].stack);
+
+		if (page == NULL)
+			return pp_fail_nomem(err);
+		page += part->entries[i].stack & PAGE_MASK;
+		if (__builtin_add_overflow(*page, part->entries[i].value, page))
+			return adder_overflow(err);
+	}
+	return pp_poll(sum->alloc) ? pp_fail_canceled(err) : PP_OK;
+}
+
 /* ---- what came of it ---- */
 
 /* Write the non-zero sums of a dictionary to entries, unless NULL; returns how many. */

@@ -16,6 +16,7 @@
 #include "utils/timestamp.h"
 
 #include "check_labels.h"
+#include "check_rollups.h"
 #include "check_segments.h"
 #include "core/pp_spans.h"
 #include "core_glue.h"
@@ -437,6 +438,12 @@ check_stored(Checker *checker)
 	}
 }
 
+static void
+report_rollup(void *context, const char *object, const char *what)
+{
+	problem(context, pstrdup(object), "%s", what);
+}
+
 PPROF_FUNCTION(pprof_check);
 Datum
 pprof_check(PG_FUNCTION_ARGS)
@@ -455,6 +462,7 @@ pprof_check(PG_FUNCTION_ARGS)
 	check_labels(checker);
 	check_references_of_segments(checker);
 	check_stored(checker);
+	check_rollups(report_rollup, checker, checker->n == 0);
 	storage_end();
 	rows_begin(&rows, fcinfo);
 	for (int i = 0; i < checker->n; i++)

@@ -14,6 +14,7 @@
 #include "utils/array.h"
 #include "utils/builtins.h"
 #include "utils/memutils.h"
+#include "utils/snapmgr.h"
 #include "utils/timestamp.h"
 
 #include "core/pp_names.h"
@@ -93,7 +94,7 @@ sum_hours(int64 service_id, int64 type_id, DateADT day, PpSamplesSum *sum)
 					   Int64GetDatum(type_id),
 					   TimestampTzGetDatum(storage_day_start(day)),
 					   TimestampTzGetDatum(storage_day_start(day + 1))};
-	uint64 rows = storage_read_latest(&read, values, NULL, 0);
+	uint64 rows = storage_read(&read, values, NULL, 0);
 	bool fits = true;
 
 	for (uint64 i = 0; i < rows && fits; i++)
@@ -373,8 +374,10 @@ functions_refresh(int64 service_id, int64 type_id, DateADT day, const PathDictio
 	int64 *ids;
 	uint32 n, nold;
 
+	PushActiveSnapshot(GetLatestSnapshot());
 	if (!functions_of_day(service_id, type_id, day, open, &sums, &n))
 		n = 0; /* no numbers, rather than wrong ones */
+	PopActiveSnapshot();
 	ids = function_ids(service_id, sums, n);
 	rows = palloc(Max(n, 1) * sizeof(FunctionRow));
 	for (uint32 i = 0; i < n; i++)

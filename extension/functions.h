@@ -24,8 +24,8 @@ extern int64 functions_id(PpBytes name, uint32 salt);
 
 /*
  * What the functions of a service, type and day have in the rollups of its
- * hours; names are valid UTF-8 and distinct.  In the current memory context;
- * false if a sum does not fit 64 bits.
+ * hours, under the active snapshot; names are texts of the server, distinct, in
+ * the current memory context.  False if a sum does not fit 64 bits.
  */
 extern bool functions_of_day(int64 service_id, int64 type_id, DateADT day,
 							 const PathDictionary *open, PpFunctionSum **sums, uint32 *n);
