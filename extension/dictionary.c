@@ -23,7 +23,6 @@
 #include "lib/ilist.h"
 #include "miscadmin.h"
 #include "utils/builtins.h"
-#include "utils/datetime.h"
 #include "utils/hsearch.h"
 #include "utils/lsyscache.h"
 #include "utils/memutils.h"
@@ -32,6 +31,7 @@
 #include "core_glue.h"
 #include "guc.h"
 #include "locks.h"
+#include "partition_plan.h"
 #include "shared_dictionary.h"
 #include "storage.h"
 
@@ -276,13 +276,10 @@ write_alone(WriterDict *writer)
 static bool
 shared_key(int64 service_id, DateADT day, SharedKey *key)
 {
-	char name[NAMEDATALEN];
-	int year, month, mday;
+	char *name = partition_name("chunks", day, false);
 	HeapTuple tuple;
 
 	memset(key, 0, sizeof(*key));
-	j2date(day + POSTGRES_EPOCH_JDATE, &year, &month, &mday);
-	snprintf(name, sizeof(name), "chunks_%04d%02d%02d", year, month, mday);
 	key->database = MyDatabaseId;
 	key->service_id = service_id;
 	key->relation = get_relname_relid(name, get_namespace_oid("pprof", false));

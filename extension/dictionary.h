@@ -27,6 +27,7 @@ typedef struct DictOwner
 	int64 service_id;
 	DateADT begins; /* the day, or the first day of the month */
 	uint64 dict_id;
+	bool gone; /* removed since: only the active snapshot still shows it */
 } DictOwner;
 
 /* --- dictionary.c: for writing --- */

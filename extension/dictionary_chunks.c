@@ -15,41 +15,48 @@
 #include "utils/snapmgr.h"
 
 #include "core_glue.h"
+#include "partition_plan.h"
 #include "storage.h"
 
 #define LOAD_ROWS 256 /* rows read at once */
 #define GAP_TRIES 50  /* then it is given up */
 
-static StoragePlan read_new[] =
-	{[DICTIONARY_OF_DAY] = {.sql = "SELECT first_no, last_no, data FROM pprof.chunks WHERE service_id = $1 "
-								   "AND dict_id = $2 AND day = $3 AND last_no >= $4 ORDER BY last_no",
-							.nargs = 4,
-							.args = {INT8OID, INT8OID, DATEOID, INT4OID}},
-	 [DICTIONARY_OF_PATHS] = {.sql =
-								  "SELECT first_no, last_no, data FROM pprof.paths WHERE service_id = $1 "
-								  "AND dict_id = $2 AND month = $3 AND last_no >= $4 ORDER BY last_no",
-							  .nargs = 4,
-							  .args = {INT8OID, INT8OID, DATEOID, INT4OID}}};
+static const PartitionPlan read_new[] =
+	{[DICTIONARY_OF_DAY] = {.sql = "SELECT first_no, last_no, data FROM pprof.%s WHERE service_id = $1 "
+								   "AND dict_id = $2 AND last_no >= $3 ORDER BY last_no",
+							.parent = "chunks",
+							.nargs = 3,
+							.args = {INT8OID, INT8OID, INT4OID}},
+	 [DICTIONARY_OF_PATHS] = {.sql = "SELECT first_no, last_no, data FROM pprof.%s WHERE service_id = $1 "
+									 "AND dict_id = $2 AND last_no >= $3 ORDER BY last_no",
+							  .parent = "paths",
+							  .by_month = true,
+							  .nargs = 3,
+							  .args = {INT8OID, INT8OID, INT4OID}}};
 
-static StoragePlan read_gaps[] =
-	{[DICTIONARY_OF_DAY] = {.sql =
-								"SELECT first_no, last_no, data FROM pprof.chunks WHERE service_id = $1 "
-								"AND dict_id = $2 AND day = $3 AND last_no = ANY ($4) ORDER BY last_no",
-							.nargs = 4,
-							.args = {INT8OID, INT8OID, DATEOID, INT4ARRAYOID}},
-	 [DICTIONARY_OF_PATHS] =
-		 {.sql = "SELECT first_no, last_no, data FROM pprof.paths WHERE service_id = $1 "
-				 "AND dict_id = $2 AND month = $3 AND last_no = ANY ($4) ORDER BY last_no",
-		  .nargs = 4,
-		  .args = {INT8OID, INT8OID, DATEOID, INT4ARRAYOID}}};
+static const PartitionPlan read_gaps[] =
+	{[DICTIONARY_OF_DAY] = {.sql = "SELECT first_no, last_no, data FROM pprof.%s WHERE service_id = $1 "
+								   "AND dict_id = $2 AND last_no = ANY ($3) ORDER BY last_no",
+							.parent = "chunks",
+							.nargs = 3,
+							.args = {INT8OID, INT8OID, INT4ARRAYOID}},
+	 [DICTIONARY_OF_PATHS] = {.sql = "SELECT first_no, last_no, data FROM pprof.%s WHERE service_id = $1 "
+									 "AND dict_id = $2 AND last_no = ANY ($3) ORDER BY last_no",
+							  .parent = "paths",
+							  .by_month = true,
+							  .nargs = 3,
+							  .args = {INT8OID, INT8OID, INT4ARRAYOID}}};
 
-static StoragePlan add_chunk[] =
-	{[DICTIONARY_OF_DAY] = {.sql = "INSERT INTO pprof.chunks (service_id, dict_id, day, first_no, last_no, data) "
+static const PartitionPlan add_chunk[] =
+	{[DICTIONARY_OF_DAY] = {.sql = "INSERT INTO pprof.%s (service_id, dict_id, day, first_no, last_no, data) "
 								   "VALUES ($1, $2, $3, $4, $4, $5)",
+							.parent = "chunks",
 							.nargs = 5,
 							.args = {INT8OID, INT8OID, DATEOID, INT4OID, BYTEAOID}},
-	 [DICTIONARY_OF_PATHS] = {.sql = "INSERT INTO pprof.paths (service_id, dict_id, month, first_no, last_no, data) "
+	 [DICTIONARY_OF_PATHS] = {.sql = "INSERT INTO pprof.%s (service_id, dict_id, month, first_no, last_no, data) "
 									 "VALUES ($1, $2, $3, $4, $4, $5)",
+							  .parent = "paths",
+							  .by_month = true,
 							  .nargs = 5,
 							  .args = {INT8OID, INT8OID, DATEOID, INT4OID, BYTEAOID}}};
 
@@ -131,6 +138,8 @@ load_rows(PpDict *dict, DictChunks *chunks, uint64 rows, PpError *err)
 {
 	PpCode code = PP_OK;
 
+	if (rows == 0)
+		return PP_OK;
 	for (uint64 i = 0; i < rows && code == PP_OK; i++)
 	{
 		Datum stored = storage_value(i, 3);
@@ -161,8 +170,11 @@ look_for_gaps(PpDict *dict, const DictOwner *owner, Datum *values, DictChunks *c
 		numbers[n++] = Int32GetDatum(chunks->gaps[i].number);
 		chunks->gaps[i].tries++;
 	}
-	values[3] = PointerGetDatum(construct_array(numbers, n, INT4OID, 4, true, TYPALIGN_INT));
-	code = load_rows(dict, chunks, storage_read(&read_gaps[owner->family], values, NULL, 0), err);
+	values[2] = PointerGetDatum(construct_array(numbers, n, INT4OID, 4, true, TYPALIGN_INT));
+	code = load_rows(dict,
+					 chunks,
+					 partition_read(&read_gaps[owner->family], owner->begins, values, 0),
+					 err);
 	for (int i = chunks->ngaps; i > 0; i--)
 		if (chunks->gaps[i - 1].tries >= GAP_TRIES)
 			drop_gap(chunks, i - 1);
@@ -172,25 +184,26 @@ look_for_gaps(PpDict *dict, const DictOwner *owner, Datum *values, DictChunks *c
 PpCode
 dictionary_load(PpDict *dict, const DictOwner *owner, DictChunks *chunks, PpError *err)
 {
-	Datum values[4] = {Int64GetDatum(owner->service_id),
-					   Int64GetDatum((int64) owner->dict_id),
-					   DateADTGetDatum(owner->begins),
-					   0};
+	Datum values[3] = {Int64GetDatum(owner->service_id), Int64GetDatum((int64) owner->dict_id), 0};
 	PpCode code = PP_OK;
 	uint64 rows;
 
 	/* one snapshot for all: a chunk that is seen shows those it refers to */
-	PushActiveSnapshot(GetLatestSnapshot());
+	if (!owner->gone)
+		PushActiveSnapshot(GetLatestSnapshot());
 	if (chunks->ngaps > 0)
 		code = look_for_gaps(dict, owner, values, chunks, err);
 	do
 	{
-		values[3] = Int32GetDatum(chunks->next);
-		rows = code == PP_OK ? storage_read(&read_new[owner->family], values, NULL, LOAD_ROWS) : 0;
+		values[2] = Int32GetDatum(chunks->next);
+		rows = code == PP_OK
+				   ? partition_read(&read_new[owner->family], owner->begins, values, LOAD_ROWS)
+				   : 0;
 		if (rows > 0)
 			code = load_rows(dict, chunks, rows, err);
 	} while (rows == LOAD_ROWS && code == PP_OK);
-	PopActiveSnapshot();
+	if (!owner->gone)
+		PopActiveSnapshot();
 	return code;
 }
 
@@ -226,5 +239,5 @@ dictionary_append(const DictOwner *owner, int32 number, const uint8_t *data, siz
 					   Int32GetDatum(number),
 					   PointerGetDatum(storage_bytea(data, len))};
 
-	storage_run(&add_chunk[owner->family], values, NULL);
+	partition_run(&add_chunk[owner->family], owner->begins, values, NULL);
 }

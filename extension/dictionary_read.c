@@ -135,19 +135,29 @@ find_owner(uint64 dict_id, const int64 *service_id, DictOwner *owner)
 		 .nargs = 3,
 		 .args = {INT8OID, TEXTOID, INT8OID}};
 	Datum values[3] = {Int64GetDatum((int64) dict_id), 0, 0};
+	const char *nulls = service_id == NULL ? "  n" : " n ";
+	bool gone = false;
 
 	if (service_id == NULL)
 		values[1] = PointerGetDatum(core_text(storage_tenant()));
 	else
 		values[2] = Int64GetDatum(*service_id);
-	/* what one stored oneself may lie in a dictionary newer than one's snapshot */
-	if (storage_read_latest(&find, values, service_id == NULL ? "  n" : " n ", 1) == 0)
-		no_dictionary(dict_id);
+	/*
+	 * What one stored oneself may lie in a dictionary newer than one's snapshot, and
+	 * what one reads in one that maintenance has replaced since.
+	 */
+	if (storage_read_latest(&find, values, nulls, 1) == 0)
+	{
+		gone = true;
+		if (storage_read(&find, values, nulls, 1) == 0)
+			no_dictionary(dict_id);
+	}
 	*owner = (DictOwner){.family = DatumGetInt32(storage_value(0, 1)) == 0 ? DICTIONARY_OF_DAY
 																		   : DICTIONARY_OF_PATHS,
 						 .service_id = DatumGetInt64(storage_value(0, 2)),
 						 .begins = DatumGetDateADT(storage_value(0, 3)),
-						 .dict_id = dict_id};
+						 .dict_id = dict_id,
+						 .gone = gone};
 	SPI_freetuptable(SPI_tuptable);
 }
 

@@ -411,6 +411,7 @@ identify(Incoming *in, const char *id, const TimestampTz *at, TimestampTz now, c
 	in->at = own_time ? nanos / NANOS_PER_USEC - UNIX_EPOCH_USECS : at != NULL ? *at : now;
 	if (has_id && !incoming_uuid(id, &in->profile_id))
 		hash_uuid(&in->profile_id, "id", id, 0);
+	in->random_id = !has_id && !own_time;
 	if (!has_id)
 	{
 		if (own_time)

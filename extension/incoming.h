@@ -56,7 +56,8 @@ typedef struct Incoming
 	TimestampTz at;
 	int64 duration; /* nanoseconds */
 	pg_uuid_t profile_id;
-	bool has_key; /* a second delivery shows in push_key only */
+	bool random_id; /* nothing says that another delivery is the same */
+	bool has_key;	/* a second delivery shows in push_key only */
 	pg_uuid_t push_key;
 } Incoming;
 

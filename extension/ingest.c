@@ -1,8 +1,8 @@
 /*
  * ingest.c
- *		pprof.push and pprof.ingest: profiles into rows.
+ *		Profiles into rows.
  *
- * A batch is one transaction.  Every profile is read and checked first, so that
+ * A batch is one transaction.  Every profile has been read and checked, so that
  * whatever is wrong with one concerns nobody else and needs no subtransaction;
  * then all is written, each kind of row in the order of its key, and locks
  * likewise, so that two batches cannot wait for each other.
@@ -10,21 +10,15 @@
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
-#include "funcapi.h"
-#include "miscadmin.h"
-#include "utils/array.h"
-#include "utils/builtins.h"
-#include "utils/lsyscache.h"
+#include "utils/memutils.h"
 #include "utils/timestamp.h"
 
-#include "compat.h"
 #include "core/pp_spans.h"
 #include "core_glue.h"
-#include "guc.h"
-#include "incoming.h"
+#include "ingest.h"
 #include "label_summary.h"
 #include "locks.h"
-#include "pprof.h"
+#include "raw_rows.h"
 #include "service_limits.h"
 #include "storage.h"
 
@@ -55,6 +49,7 @@ typedef struct Row
 	IncomingSeries *series;
 	IncomingType *type;
 	int64 series_id, type_id, counted_id; /* counted_id: only if type->counted is not empty */
+	bool stored;
 } Row;
 
 typedef struct Batch
@@ -217,14 +212,30 @@ target_of(Batch *batch, const PushItem *item)
 	return bsearch(&key, batch->targets, batch->ntargets, sizeof(Target), compare_targets);
 }
 
+/* Retention does not come back for a day. */
+static void
+check_expired(PushItem *item, DateADT today)
+{
+	if (item->skip || item->day >= today - 1 || !retention_expired(item->service_id, item->day))
+		return;
+	incoming_fail(item->in,
+				  ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
+				  "not_in_ingestion_window",
+				  "retention has taken the profiles of that day");
+	item->skip = true;
+}
+
 /* Refuse what a service may not add, before anything of it is written. */
 static void
 check_limits(Batch *batch)
 {
+	DateADT today = storage_day(GetCurrentTimestamp());
+
 	for (int i = 0; i < batch->nitems; i++)
 	{
 		PushItem *item = &batch->items[i];
 
+		check_expired(item, today);
 		if (!item->skip)
 			item->skip = !limits_check(item->in,
 									   item->service_id,
@@ -493,70 +504,118 @@ row_spans(const Row *row, PpAlloc *alloc)
 	return storage_bytea(data, len);
 }
 
-static void
-note_series_day(Batch *batch, const Row *row, int64 type_id)
-{
-	int64 service_id = row->item->service_id;
+/* Rows of one day that are inserted at once. */
+#define ROWS_AT_ONCE 128
 
-	if (series_day(service_id, row->item->day, type_id, row->series_id))
-		label_summary_note(&batch->new_series, service_id, row->item->day, type_id, row->series_id);
+static RawRow
+make_row(Batch *batch, const Row *row)
+{
+	Incoming *in = row->item->in;
+	PpAlloc *alloc = core_alloc_create(CurrentMemoryContext);
+
+	return (RawRow){.service_id = row->item->service_id,
+					.type_id = row->type_id,
+					.series_id = row->series_id,
+					.at = in->at,
+					.duration = in->duration,
+					.total = row->type->total,
+					.profile_id = in->profile_id,
+					.unique = in->random_id,
+					.samples =
+						row_samples(row, dictionary_id(target_of(batch, row->item)->writer), alloc),
+					.spans = row_spans(row, alloc)};
 }
 
-static void
-insert_row(Batch *batch, const Row *row, PpAlloc *alloc)
+/* How many rows from the first one on go in at once. */
+static int
+rows_at_once(const Batch *batch, int first)
 {
-	static StoragePlan add =
-		{.sql = "INSERT INTO pprof.raw (service_id, type_id, series_id, at, duration, total, "
-				"profile_id, samples, spans) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) "
-				"ON CONFLICT DO NOTHING",
-		 .nargs = 9,
-		 .args = {INT8OID,
-				  INT8OID,
-				  INT8OID,
-				  TIMESTAMPTZOID,
-				  INT8OID,
-				  INT8OID,
-				  UUIDOID,
-				  STORAGE_SAMPLES,
-				  BYTEAOID}};
-	Incoming *in = row->item->in;
-	uint64 dict_id = dictionary_id(target_of(batch, row->item)->writer);
-	Datum values[9] = {Int64GetDatum(row->item->service_id),
-					   Int64GetDatum(row->type_id),
-					   Int64GetDatum(row->series_id),
-					   TimestampTzGetDatum(in->at),
-					   Int64GetDatum(in->duration),
-					   Int64GetDatum(row->type->total),
-					   UUIDPGetDatum(&in->profile_id),
-					   PointerGetDatum(row_samples(row, dict_id, alloc)),
-					   PointerGetDatum(row_spans(row, alloc))};
+	int n = 1;
 
-	if (storage_run(&add, values, NULL) == 0)
-		return;
-	row->item->stored++;
-	note_series_day(batch, row, row->type_id);
-	if (row->type->counted.len > 0)
-		note_series_day(batch, row, row->counted_id);
+	while (first + n < batch->nrows && n < ROWS_AT_ONCE &&
+		   batch->rows[first + n].item->day == batch->rows[first].item->day)
+		n++;
+	return n;
 }
 
 static void
 insert_rows(Batch *batch)
 {
 	MemoryContext context =
-		AllocSetContextCreate(CurrentMemoryContext, "pprof row", ALLOCSET_DEFAULT_SIZES);
+		AllocSetContextCreate(CurrentMemoryContext, "pprof rows", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext caller = MemoryContextSwitchTo(context);
+	RawRow rows[ROWS_AT_ONCE];
 
-	for (int i = 0; i < batch->nrows; i++)
+	for (int first = 0, n; first < batch->nrows; first += n)
 	{
-		insert_row(batch, &batch->rows[i], core_alloc_create(context));
+		n = rows_at_once(batch, first);
+		for (int i = 0; i < n; i++)
+			rows[i] = make_row(batch, &batch->rows[first + i]);
+		raw_insert(rows, n);
+		for (int i = 0; i < n; i++)
+			batch->rows[first + i].stored = rows[i].stored;
 		MemoryContextReset(context);
 	}
 	MemoryContextSwitchTo(caller);
 	MemoryContextDelete(context);
 }
 
+/* --- days of series --- */
+
+typedef struct SeriesDay
+{
+	int64 service_id, type_id, series_id;
+	DateADT day;
+} SeriesDay;
+
+static int
+compare_series_days(const void *a, const void *b)
+{
+	const SeriesDay *x = a, *y = b;
+
+	if (x->service_id != y->service_id)
+		return x->service_id < y->service_id ? -1 : 1;
+	if (x->day != y->day)
+		return x->day < y->day ? -1 : 1;
+	if (x->type_id != y->type_id)
+		return x->type_id < y->type_id ? -1 : 1;
+	return (x->series_id > y->series_id) - (x->series_id < y->series_id);
+}
+
+/* Of what was stored, in the order of the key. */
 static void
-store(Incoming *incoming, int n, int *stored)
+note_series_days(Batch *batch)
+{
+	SeriesDay *days = palloc_extended(sizeof(SeriesDay) * 2 * Max(batch->nrows, 1), MCXT_ALLOC_HUGE);
+	int n = 0;
+
+	for (int i = 0; i < batch->nrows; i++)
+	{
+		const Row *row = &batch->rows[i];
+		SeriesDay day = {row->item->service_id, row->type_id, row->series_id, row->item->day};
+
+		if (!row->stored)
+			continue;
+		row->item->stored++;
+		days[n++] = day;
+		day.type_id = row->counted_id;
+		if (row->type->counted.len > 0)
+			days[n++] = day;
+	}
+	qsort(days, n, sizeof(SeriesDay), compare_series_days);
+	for (int i = 0; i < n; i++)
+		if ((i == 0 || compare_series_days(&days[i], &days[i - 1]) != 0) &&
+			series_day(days[i].service_id, days[i].day, days[i].type_id, days[i].series_id))
+			label_summary_note(&batch->new_series,
+							   days[i].service_id,
+							   days[i].day,
+							   days[i].type_id,
+							   days[i].series_id);
+	pfree(days);
+}
+
+void
+ingest_store(Incoming *incoming, int n, int *stored)
 {
 	Batch batch = {.nitems = n};
 
@@ -580,165 +639,9 @@ store(Incoming *incoming, int n, int *stored)
 	qsort(batch.rows, batch.nrows, sizeof(Row), compare_row_ids);
 	intern_items(&batch);
 	insert_rows(&batch);
+	note_series_days(&batch);
 	label_summary_store(&batch.new_series);
 	for (int i = 0; i < n; i++)
 		stored[i] = batch.items[i].stored;
 	storage_end();
-}
-
-/* --- SQL --- */
-
-/* Elements of an array argument; NULL if it is null. */
-static Datum *
-array_argument(FunctionCallInfo fcinfo, int argno, Oid type, bool **nulls, int *n)
-{
-	ArrayType *array;
-	int16 typlen;
-	bool typbyval;
-	char typalign;
-	Datum *values;
-
-	if (PG_ARGISNULL(argno))
-		return NULL;
-	array = PG_GETARG_ARRAYTYPE_P(argno);
-	get_typlenbyvalalign(type, &typlen, &typbyval, &typalign);
-	deconstruct_array(array, type, typlen, typbyval, typalign, &values, nulls, n);
-	return values;
-}
-
-static void
-check_lengths(bool given, int n, int bodies, const char *what)
-{
-	if (given && n != bodies)
-		ereport(ERROR,
-				errcode(ERRCODE_ARRAY_SUBSCRIPT_ERROR),
-				errmsg("there are %d bodies but %d %s", bodies, n, what));
-}
-
-/* What of a good profile is not stored, or NULL: negative samples, as Pyroscope does. */
-static char *
-left_out(const Incoming *in)
-{
-	if (in->split.nnegative == 0)
-		return NULL;
-	return psprintf("Samples with negative values, which are left out: %u of %u.",
-					in->split.nnegative,
-					in->profile->nsamples);
-}
-
-static void
-put_result(ReturnSetInfo *rsinfo, int idx, int stored, const Incoming *in)
-{
-	const IncomingError *error = &in->error;
-	char *detail = error->sqlstate == 0 ? left_out(in) : NULL;
-	Datum values[7] = {Int32GetDatum(idx), Int32GetDatum(stored)};
-	bool nulls[7] = {false, false, true, true, true, true, true};
-
-	if (detail != NULL)
-	{
-		values[4] = CStringGetTextDatum(detail);
-		nulls[4] = false;
-	}
-	if (error->sqlstate != 0)
-	{
-		const char *texts[5] = {unpack_sql_state(error->sqlstate),
-								error->message,
-								error->detail,
-								error->hint,
-								error->reason};
-
-		for (int i = 0; i < 5; i++)
-			if (texts[i] != NULL)
-			{
-				values[2 + i] = CStringGetTextDatum(texts[i]);
-				nulls[2 + i] = false;
-			}
-	}
-	tuplestore_putvalues(rsinfo->setResult, rsinfo->setDesc, values, nulls);
-}
-
-PPROF_FUNCTION(pprof_push);
-Datum
-pprof_push(PG_FUNCTION_ARGS)
-{
-	ReturnSetInfo *rsinfo = (ReturnSetInfo *) fcinfo->resultinfo;
-	bool *body_nulls, *label_nulls, *id_nulls = NULL, *time_nulls = NULL;
-	int n = 0, nlabels = 0, nids = 0, ntimes = 0;
-	Datum *bodies, *labels, *ids, *times;
-	IncomingOptions options;
-	Incoming *incoming;
-	int *stored;
-
-	InitMaterializedSRF(fcinfo, 0);
-	bodies = array_argument(fcinfo, 0, BYTEAOID, &body_nulls, &n);
-	labels = array_argument(fcinfo, 1, JSONBOID, &label_nulls, &nlabels);
-	ids = array_argument(fcinfo, 2, TEXTOID, &id_nulls, &nids);
-	times = array_argument(fcinfo, 3, TIMESTAMPTZOID, &time_nulls, &ntimes);
-	check_lengths(bodies != NULL || labels != NULL, nlabels, n, "label sets");
-	check_lengths(ids != NULL, nids, n, "ids");
-	check_lengths(times != NULL, ntimes, n, "times");
-	incoming_options(&options, PG_ARGISNULL(4) ? NULL : PG_GETARG_JSONB_P(4));
-
-	incoming = palloc0(sizeof(Incoming) * Max(n, 1));
-	stored = palloc0(sizeof(int) * Max(n, 1));
-	for (int i = 0; i < n; i++)
-	{
-		TimestampTz at = times != NULL && !time_nulls[i] ? DatumGetTimestampTz(times[i]) : 0;
-
-		CHECK_FOR_INTERRUPTS();
-		if (body_nulls[i] || label_nulls[i])
-			incoming_fail(&incoming[i],
-						  ERRCODE_NULL_VALUE_NOT_ALLOWED,
-						  "malformed_profile",
-						  "body and labels must not be null");
-		else
-			incoming_read(&incoming[i],
-						  DatumGetByteaPP(bodies[i]),
-						  DatumGetJsonbP(labels[i]),
-						  ids != NULL && !id_nulls[i] ? TextDatumGetCString(ids[i]) : NULL,
-						  times != NULL && !time_nulls[i] ? &at : NULL,
-						  "auto",
-						  i,
-						  &options);
-	}
-	store(incoming, n, stored);
-	for (int i = 0; i < n; i++)
-		put_result(rsinfo, i, stored[i], &incoming[i]);
-	return (Datum) 0;
-}
-
-PPROF_FUNCTION(pprof_ingest);
-Datum
-pprof_ingest(PG_FUNCTION_ARGS)
-{
-	TimestampTz at = PG_ARGISNULL(2) ? 0 : PG_GETARG_TIMESTAMPTZ(2);
-	IncomingOptions options;
-	Incoming incoming;
-	int stored;
-	char *detail;
-
-	if (PG_ARGISNULL(0) || PG_ARGISNULL(1))
-		ereport(ERROR,
-				errcode(ERRCODE_NULL_VALUE_NOT_ALLOWED),
-				errmsg("body and labels must not be null"));
-	incoming_options(&options, NULL);
-	options.infer_name = true;
-	incoming_read(&incoming,
-				  PG_GETARG_BYTEA_PP(0),
-				  PG_GETARG_JSONB_P(1),
-				  NULL,
-				  PG_ARGISNULL(2) ? NULL : &at,
-				  PG_ARGISNULL(3) ? "auto" : text_to_cstring(PG_GETARG_TEXT_PP(3)),
-				  0,
-				  &options);
-	store(&incoming, 1, &stored);
-	if (incoming.error.sqlstate != 0)
-		ereport(ERROR,
-				errcode(incoming.error.sqlstate),
-				errmsg("%s", incoming.error.message),
-				incoming.error.detail != NULL ? errdetail("%s", incoming.error.detail) : 0,
-				incoming.error.hint != NULL ? errhint("%s", incoming.error.hint) : 0);
-	if ((detail = left_out(&incoming)) != NULL)
-		ereport(NOTICE, errmsg("profile is not stored in full"), errdetail("%s", detail));
-	PG_RETURN_INT32(stored);
 }

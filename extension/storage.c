@@ -115,6 +115,7 @@ look_up_tables(void)
 	if (!same)
 	{
 		forget_plans();
+		partition_plans_forget();
 		dictionary_forget();
 		dictionary_read_forget();
 	}
@@ -176,6 +177,14 @@ samples_type(void)
 	return type;
 }
 
+Oid
+storage_argument(Oid type)
+{
+	if (type == STORAGE_SAMPLES)
+		return samples_type();
+	return type == STORAGE_SAMPLES_ARRAY ? get_array_type(samples_type()) : type;
+}
+
 SPIPlanPtr
 storage_plan(StoragePlan *plan)
 {
@@ -185,7 +194,7 @@ storage_plan(StoragePlan *plan)
 	if (plan->plan != NULL)
 		return plan->plan;
 	for (int i = 0; i < plan->nargs; i++)
-		args[i] = plan->args[i] == STORAGE_SAMPLES ? samples_type() : plan->args[i];
+		args[i] = storage_argument(plan->args[i]);
 	prepared = SPI_prepare_cursor(plan->sql, plan->nargs, args, plan->cursor_options);
 	if (prepared == NULL)
 		elog(ERROR, "SPI_prepare failed: %s", SPI_result_code_string(SPI_result));

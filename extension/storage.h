@@ -22,8 +22,9 @@
 
 #define STORAGE_MAX_ARGS 12
 
-/* Stands for the type pprof.samples in the arguments of a plan. */
-#define STORAGE_SAMPLES InvalidOid
+/* Stand for the type pprof.samples, and arrays of it, in the arguments of a plan. */
+#define STORAGE_SAMPLES		  InvalidOid
+#define STORAGE_SAMPLES_ARRAY ((Oid) 1)
 
 typedef struct StoragePlan
 {
@@ -51,6 +52,8 @@ extern bool storage_refresh(void);
 extern void storage_invalidate(void);
 
 extern SPIPlanPtr storage_plan(StoragePlan *plan);
+/* The type that an argument of a plan stands for. */
+extern Oid storage_argument(Oid type);
 
 /* Run for its effect; gives SPI_processed. */
 extern uint64 storage_run(StoragePlan *plan, Datum *values, const char *nulls);
@@ -91,7 +94,9 @@ extern int64 series_service_id(PpBytes tenant, PpBytes name, int32 bucket, uint3
 extern void series_forget(void); /* empties the cache */
 extern void series_at_end(bool commit);
 
-/* --- partition.c --- */
+/* --- partition.c, partition_plan.c --- */
+
+extern void partition_plans_forget(void); /* the tables are gone */
 
 /* Is there a partition for the day? */
 extern bool partition_exists(DateADT day);
