@@ -22,8 +22,8 @@ AS $$
       FROM (SELECT r.service_id, date_trunc('hour', r.at, 'UTC') AS hour, count(*) AS rows, min(r.at) AS oldest
               FROM pprof.raw r
              GROUP BY r.service_id, r.type_id, date_trunc('hour', r.at, 'UTC')) g
-     WHERE (g.rows >= (current_setting('pprof.segment_profiles')::integer + 1) / 2
-            OR g.hour + interval '1 hour' + current_setting('pprof.hour_grace')::interval <= clock_timestamp())
+     WHERE (g.rows >= (COALESCE(current_setting('pprof.segment_profiles', true)::integer, 128) + 1) / 2
+            OR g.hour + interval '1 hour' + COALESCE(current_setting('pprof.hour_grace', true)::interval, '5 minutes') <= clock_timestamp())
        AND NOT EXISTS (SELECT FROM pprof.expired_days e
                         WHERE e.service_id = g.service_id AND e.day = (g.hour AT TIME ZONE 'UTC')::date)
      GROUP BY g.service_id

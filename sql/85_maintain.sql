@@ -42,7 +42,7 @@ LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    names constant text[] := '{create_partitions, apply_retention}';
+    names constant text[] := '{create_partitions, create_function_index, apply_retention, compact_service, rollup_service}';
 BEGIN
     IF maintenance_names.step IS NULL THEN
         RETURN names;
@@ -66,7 +66,10 @@ AS $$
 BEGIN
     RETURN CASE step
                WHEN 'create_partitions' THEN pprof.create_partitions()
+               WHEN 'create_function_index' THEN pprof.create_function_index()::integer
                WHEN 'apply_retention' THEN pprof.apply_retention()
+               WHEN 'compact_service' THEN pprof.compact_service(service_id)
+               WHEN 'rollup_service' THEN pprof.rollup_service(service_id)
            END;
 END
 $$;
@@ -94,11 +97,31 @@ BEGIN
               FROM generate_series(0, 7) AS ahead (days)
              WHERE to_regclass('pprof.raw_' || to_char((today + ahead.days)::timestamp, 'YYYYMMDD')) IS NULL
             HAVING count(*) > 0;
+        WHEN 'create_function_index' THEN
+            RETURN QUERY
+            SELECT 0::bigint, 1::bigint, NULL::timestamptz
+             WHERE to_regclass('pprof.functions_name_idx') IS NULL
+               AND EXISTS (SELECT FROM pg_extension e WHERE e.extname = 'pg_trgm');
         WHEN 'apply_retention' THEN
             -- there may be more to do than days tell
             RETURN QUERY
             SELECT 0::bigint, COALESCE(sum(l.days), 0)::bigint, min(l.oldest)::timestamp AT TIME ZONE 'UTC'
               FROM pprof.retention_lag() l;
+        WHEN 'compact_service' THEN
+            RETURN QUERY SELECT b.service_id, b.rows, b.oldest FROM pprof.compaction_backlog() b;
+        WHEN 'rollup_service' THEN
+            RETURN QUERY
+            SELECT d.service_id, count(*), min(d.since)
+              FROM (SELECT h.service_id, h.hour AS since, h.hour + interval '1 hour' AS over
+                      FROM pprof.dirty_hours h
+                     UNION ALL
+                    SELECT d.service_id, d.day::timestamp AT TIME ZONE 'UTC', (d.day + 1)::timestamp AT TIME ZONE 'UTC'
+                      FROM pprof.dirty_days d
+                     WHERE NOT EXISTS (SELECT FROM pprof.dirty_hours h
+                                        WHERE h.service_id = d.service_id AND h.type_id = d.type_id
+                                          AND (h.hour AT TIME ZONE 'UTC')::date = d.day)) d
+             WHERE d.over + COALESCE(current_setting('pprof.hour_grace', true)::interval, '5 minutes') <= now
+             GROUP BY d.service_id;
     END CASE;
 END
 $$;
@@ -293,7 +316,7 @@ SELECT n.step,
  ORDER BY n.number;
 COMMENT ON VIEW pprof.maintenance IS 'steps of maintenance: what waits for each, who is at it, and how it goes';
 COMMENT ON COLUMN pprof.maintenance.step IS 'name of the step';
-COMMENT ON COLUMN pprof.maintenance.waiting IS 'what waits: days without partitions, days past their retention, raw rows, hours and days without rollups, rows of chunks';
+COMMENT ON COLUMN pprof.maintenance.waiting IS 'what waits: days without partitions, an index, days past their retention, raw rows, hours and days without rollups, rows of chunks';
 COMMENT ON COLUMN pprof.maintenance.services IS 'services that have something waiting; the whole database counts as one';
 COMMENT ON COLUMN pprof.maintenance.oldest IS 'hour or day of the oldest of it';
 COMMENT ON COLUMN pprof.maintenance.lag IS 'how long ago that was; in order while it is little more than one of its hours or days';
