@@ -49,8 +49,12 @@ COMMENT ON TABLE pprof.service_cleanings IS 'when series, pushes and marks witho
 COMMENT ON COLUMN pprof.service_cleanings.service_id IS 'the service';
 COMMENT ON COLUMN pprof.service_cleanings.cleaned IS 'when; about once a day';
 
+CREATE INDEX expired_days_day_idx ON pprof.expired_days (day);
+COMMENT ON INDEX pprof.expired_days_day_idx IS 'finds the services of a day';
 CREATE INDEX expired_days_todo_idx ON pprof.expired_days (day) WHERE NOT rewritten;
 COMMENT ON INDEX pprof.expired_days_todo_idx IS 'finds days whose dictionary is to be rewritten';
+CREATE INDEX dictionaries_day_idx ON pprof.dictionaries (day);
+COMMENT ON INDEX pprof.dictionaries_day_idx IS 'finds the services of a day';
 
 SELECT pg_catalog.pg_extension_config_dump('pprof.retention_rules', '');
 SELECT pg_catalog.pg_extension_config_dump('pprof.pins', '');
@@ -94,6 +98,14 @@ COMMENT ON FUNCTION pprof.bare_series(bigint) IS 'the series of a service that h
 
 -- --- rules and pins ---
 
+-- The setting is there once the library is loaded, which no function here needs.
+CREATE FUNCTION pprof.own_tenant() RETURNS text
+LANGUAGE sql STABLE PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$ SELECT COALESCE(current_setting('pprof.tenant', true), 'anonymous') $$;
+REVOKE ALL ON FUNCTION pprof.own_tenant() FROM PUBLIC;
+COMMENT ON FUNCTION pprof.own_tenant() IS 'the tenant of the session';
+
 CREATE FUNCTION pprof.pattern_selector(name text, pattern text) RETURNS pprof.selector
 LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
@@ -125,7 +137,7 @@ BEGIN
     -- bad expressions are refused here, not where rules are applied
     PERFORM pprof.pattern_selector('service_name', service), pprof.pattern_selector('profile_type', profile_type);
     INSERT INTO pprof.retention_rules AS r (tenant, service, profile_type, resolution, priority, keep)
-    VALUES (current_setting('pprof.tenant'), set_retention.service, set_retention.profile_type,
+    VALUES (pprof.own_tenant(), set_retention.service, set_retention.profile_type,
             set_retention.resolution, set_retention.priority, set_retention.keep)
     ON CONFLICT ON CONSTRAINT retention_rules_pkey DO UPDATE
        SET priority = EXCLUDED.priority, keep = EXCLUDED.keep;
@@ -145,7 +157,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     DELETE FROM pprof.retention_rules r
-     WHERE r.tenant = current_setting('pprof.tenant') AND r.service = drop_retention.service
+     WHERE r.tenant = pprof.own_tenant() AND r.service = drop_retention.service
        AND r.profile_type = drop_retention.profile_type AND r.resolution = drop_retention.resolution;
     RETURN FOUND;
 END
@@ -174,7 +186,7 @@ BEGIN
         RAISE invalid_parameter_value USING MESSAGE = 'the range must end after it begins';
     END IF;
     INSERT INTO pprof.pins (tenant, selector, since, until, comment)
-    VALUES (current_setting('pprof.tenant'), pin.selector::pprof.selector, pin.since, pin.until, pin.comment)
+    VALUES (pprof.own_tenant(), pin.selector::pprof.selector, pin.since, pin.until, pin.comment)
     RETURNING pin_id INTO id;
     RETURN id;
 END
@@ -189,7 +201,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 BEGIN
     DELETE FROM pprof.pins p
-     WHERE p.tenant = current_setting('pprof.tenant') AND p.pin_id = unpin.pin_id;
+     WHERE p.tenant = pprof.own_tenant() AND p.pin_id = unpin.pin_id;
     RETURN FOUND;
 END
 $$;
@@ -245,12 +257,24 @@ $$;
 REVOKE ALL ON FUNCTION pprof.retention_keeps() FROM PUBLIC;
 COMMENT ON FUNCTION pprof.retention_keeps() IS 'what the rules mean for each service and profile type; null: forever';
 
-CREATE VIEW pprof.retention WITH (security_barrier) AS
-SELECT s.name AS service, t.profile_type, k.profiles, k.hours, k.days
-  FROM pprof.services s
-  JOIN pprof.service_types t USING (service_id)
-  LEFT JOIN pprof.retention_keeps() k USING (service_id, type_id)
- WHERE s.tenant = COALESCE(pg_catalog.current_setting('pprof.tenant', true), 'anonymous');
+-- Functions in a view run with the rights of who reads it.
+CREATE FUNCTION pprof.own_retention(
+    OUT service text, OUT profile_type text,
+    OUT profiles interval, OUT hours interval, OUT days interval
+) RETURNS SETOF record
+LANGUAGE sql STABLE PARALLEL UNSAFE SECURITY DEFINER
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT DISTINCT s.name, t.profile_type, k.profiles, k.hours, k.days
+      FROM pprof.services s
+      JOIN pprof.service_types t USING (service_id)
+      LEFT JOIN pprof.retention_keeps() k USING (service_id, type_id)
+     WHERE s.tenant = pprof.own_tenant()
+$$;
+REVOKE ALL ON FUNCTION pprof.own_retention() FROM PUBLIC;
+COMMENT ON FUNCTION pprof.own_retention() IS 'rows of the view pprof.retention';
+
+CREATE VIEW pprof.retention AS SELECT * FROM pprof.own_retention();
 COMMENT ON VIEW pprof.retention IS 'how long the own services are kept; null: forever';
 COMMENT ON COLUMN pprof.retention.service IS 'the label service_name';
 COMMENT ON COLUMN pprof.retention.profile_type IS 'name:sample type:sample unit:period type:period unit';
@@ -287,4 +311,5 @@ GRANT EXECUTE ON FUNCTION
     pprof.pin(text, timestamptz, timestamptz, text),
     pprof.unpin(uuid)
  TO pprof_admin;
+GRANT EXECUTE ON FUNCTION pprof.own_retention() TO pprof_read, pprof_admin;
 GRANT SELECT ON pprof.retention, pprof.own_retention_rules, pprof.own_pins TO pprof_read, pprof_admin;

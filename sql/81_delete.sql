@@ -82,12 +82,12 @@ BEGIN
     END IF;
     FOR id IN
         SELECT s.service_id FROM pprof.services s
-         WHERE s.tenant = current_setting('pprof.tenant') AND s.name = delete_service.service ORDER BY 1
+         WHERE s.tenant = pprof.own_tenant() AND s.name = delete_service.service ORDER BY 1
     LOOP
         PERFORM pprof.lock_service(id, 'destroy');
         -- it may have been renamed until the lock was there
         CONTINUE WHEN NOT EXISTS (SELECT FROM pprof.services s WHERE s.service_id = id
-                                   AND s.tenant = current_setting('pprof.tenant') AND s.name = delete_service.service);
+                                   AND s.tenant = pprof.own_tenant() AND s.name = delete_service.service);
         n := n + (SELECT count(*) FROM pprof.raw r WHERE r.service_id = id)
                + (SELECT COALESCE(sum(g.profiles), 0) FROM pprof.segments g WHERE g.service_id = id);
         PERFORM pprof.remove_service(id);
@@ -159,7 +159,7 @@ BEGIN
     END IF;
     FOR id IN
         SELECT s.service_id FROM pprof.services s
-         WHERE s.tenant = current_setting('pprof.tenant')
+         WHERE s.tenant = pprof.own_tenant()
            AND EXISTS (SELECT FROM pprof.series l WHERE l.service_id = s.service_id
                           AND l.labels OPERATOR(pprof.@~) relabel.selector::pprof.selector)
          ORDER BY 1
@@ -190,7 +190,7 @@ BEGIN
     END IF;
     FOR id IN
         SELECT s.service_id FROM pprof.services s
-         WHERE s.tenant = current_setting('pprof.tenant') AND s.name = rename_service.old ORDER BY 1
+         WHERE s.tenant = pprof.own_tenant() AND s.name = rename_service.old ORDER BY 1
     LOOP
         PERFORM pprof.lock_service(id, 'destroy');
         UPDATE pprof.services s SET name = rename_service.new, relabeled = true

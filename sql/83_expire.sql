@@ -19,6 +19,29 @@ AS $$ SELECT day::timestamp AT TIME ZONE 'UTC' $$;
 REVOKE ALL ON FUNCTION pprof.day_start(date) FROM PUBLIC;
 COMMENT ON FUNCTION pprof.day_start(date) IS 'where a UTC day starts';
 
+CREATE FUNCTION pprof.all_taken(day date) RETURNS boolean
+LANGUAGE sql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT NOT EXISTS (
+        SELECT FROM pprof.dictionaries d LEFT JOIN pprof.expired_days e USING (service_id, day)
+         WHERE d.day = $1 AND NOT COALESCE(e.profiles_gone, false))
+$$;
+REVOKE ALL ON FUNCTION pprof.all_taken(date) FROM PUBLIC;
+COMMENT ON FUNCTION pprof.all_taken(date) IS 'did retention take the profiles of all services of a day?';
+
+CREATE FUNCTION pprof.has_profiles(service_id bigint, day date) RETURNS boolean
+LANGUAGE sql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT EXISTS (SELECT FROM pprof.raw r WHERE r.service_id = $1
+                      AND r.at >= pprof.day_start($2) AND r.at < pprof.day_start($2 + 1))
+        OR EXISTS (SELECT FROM pprof.segments s WHERE s.service_id = $1
+                      AND s.hour >= pprof.day_start($2) AND s.hour < pprof.day_start($2 + 1))
+$$;
+REVOKE ALL ON FUNCTION pprof.has_profiles(bigint, date) FROM PUBLIC;
+COMMENT ON FUNCTION pprof.has_profiles(bigint, date) IS 'are there profiles of a service and day?';
+
 -- Nothing in a partition is to be kept.  Called with the table locked, so it
 -- reads small tables only.
 CREATE FUNCTION pprof.may_drop(parent text, first_day date) RETURNS boolean
@@ -33,9 +56,7 @@ BEGIN
     END IF;
     CASE
         WHEN parent IN ('raw', 'segments', 'totals') THEN
-            RETURN NOT EXISTS (
-                SELECT FROM pprof.dictionaries d LEFT JOIN pprof.expired_days e USING (service_id, day)
-                 WHERE d.day = first_day AND NOT COALESCE(cardinality(e.profiles) > 0 AND e.profiles_gone, false));
+            RETURN pprof.all_taken(first_day);
         WHEN parent = 'rollups' THEN
             RETURN NOT EXISTS (
                 SELECT FROM pprof.dictionaries d LEFT JOIN pprof.expired_days e USING (service_id, day)
@@ -95,9 +116,9 @@ CREATE FUNCTION pprof.accepted_for() RETURNS interval
 LANGUAGE sql STABLE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
-    SELECT interval '1 day' + CASE WHEN s.setting = '0' THEN interval '30 days'
-                                   ELSE make_interval(secs => s.setting::double precision) END
-      FROM pg_settings s WHERE s.name = 'pprof.accept_past'
+    SELECT interval '1 day'
+           + COALESCE((SELECT make_interval(secs => NULLIF(s.setting, '0')::double precision)
+                         FROM pg_settings s WHERE s.name = 'pprof.accept_past'), interval '30 days')
 $$;
 REVOKE ALL ON FUNCTION pprof.accepted_for() FROM PUBLIC;
 COMMENT ON FUNCTION pprof.accepted_for() IS 'how old a profile may be when it comes, and a day more; 31 days where there is no limit';
@@ -233,16 +254,16 @@ DECLARE
     bare bigint;
 BEGIN
     FOR e IN
-        SELECT x.service_id, x.day FROM pprof.expired_days x
-         WHERE NOT x.rewritten AND x.profiles_gone
-           AND NOT EXISTS (SELECT FROM pprof.raw r WHERE r.service_id = x.service_id
-                            AND r.at >= pprof.day_start(x.day) AND r.at < pprof.day_start(x.day + 1))
-           AND NOT EXISTS (SELECT FROM pprof.segments s WHERE s.service_id = x.service_id
-                            AND s.hour >= pprof.day_start(x.day) AND s.hour < pprof.day_start(x.day + 1))
-         ORDER BY x.day, x.service_id
+        SELECT x.service_id, x.day, x.profiles, pprof.has_profiles(x.service_id, x.day) AS stored FROM pprof.expired_days x
+         WHERE NOT x.rewritten AND x.profiles_gone ORDER BY x.day, x.service_id
     LOOP
+        -- rows go with the partition, unless somebody has come who keeps it
+        CONTINUE WHEN e.stored AND pprof.all_taken(e.day);
         CONTINUE WHEN NOT pprof.lock_service(e.service_id, 'maintain', false);
         PERFORM pprof.lock_days(ARRAY[e.service_id], e.day);
+        IF e.stored THEN
+            PERFORM pprof.delete_day(e.service_id, e.day, e.profiles);
+        END IF;
         PERFORM pprof.rewrite_dictionaries(e.service_id, e.day);
         bare := pprof.bare_series(e.service_id);
         INSERT INTO pprof.series_days (service_id, day, type_id, series_id)
@@ -339,14 +360,19 @@ DECLARE
     e record;
 BEGIN
     FOR e IN
-        SELECT DISTINCT x.service_id, x.day FROM pprof.expired_days x JOIN pprof.dictionaries d USING (service_id, day)
-         WHERE x.hours_gone
-           AND NOT EXISTS (SELECT FROM pprof.rollups r WHERE r.service_id = x.service_id
-                            AND r.hour >= pprof.day_start(x.day) AND r.hour < pprof.day_start(x.day + 1))
-         ORDER BY 2, 1
+        SELECT DISTINCT x.service_id, x.day,
+               EXISTS (SELECT FROM pprof.rollups r WHERE r.service_id = x.service_id
+                          AND r.hour >= pprof.day_start(x.day) AND r.hour < pprof.day_start(x.day + 1)) AS stored
+          FROM pprof.expired_days x JOIN pprof.dictionaries d USING (service_id, day)
+         WHERE x.hours_gone ORDER BY 2, 1
     LOOP
+        CONTINUE WHEN e.stored AND pprof.may_drop('rollups', e.day);
         CONTINUE WHEN NOT pprof.lock_service(e.service_id, 'maintain', false);
         PERFORM pprof.lock_days(ARRAY[e.service_id], e.day);
+        IF e.stored THEN
+            DELETE FROM pprof.rollups r WHERE r.service_id = e.service_id
+               AND r.hour >= pprof.day_start(e.day) AND r.hour < pprof.day_start(e.day + 1);
+        END IF;
         PERFORM pprof.rewrite_dictionaries(e.service_id, e.day);
         RETURN 1;
     END LOOP;
@@ -431,7 +457,7 @@ $$;
 REVOKE ALL ON FUNCTION pprof.expire_days(timestamptz) FROM PUBLIC;
 COMMENT ON FUNCTION pprof.expire_days(timestamptz) IS 'step of retention: removes months of services of which nothing is kept any more';
 
-CREATE FUNCTION pprof.clean_service(service_id bigint, at timestamptz) RETURNS void
+CREATE FUNCTION pprof.clean_service(service_id bigint, at timestamptz) RETURNS boolean
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
@@ -457,12 +483,14 @@ BEGIN
         THEN
             PERFORM pprof.remove_service(id);
         END IF;
+        RETURN true;
     END IF;
+    RETURN false;
 END
 $$;
 REVOKE ALL ON FUNCTION pprof.clean_service(bigint, timestamptz) FROM PUBLIC;
 COMMENT ON FUNCTION pprof.clean_service(bigint, timestamptz)
-    IS 'removes pushes that cannot come again, series without profiles, and the service if nothing of it is left';
+    IS 'removes pushes that cannot come again, series without profiles, and the service if nothing of it is left; true: writers were locked out';
 
 CREATE FUNCTION pprof.clean_services(at timestamptz) RETURNS integer
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
@@ -471,19 +499,23 @@ SET lock_timeout = '200ms'
 AS $$
 DECLARE
     id bigint;
+    n integer := 0;
 BEGIN
     FOR id IN
-        SELECT s.service_id FROM pprof.services s LEFT JOIN pprof.service_cleanings c USING (service_id)
-         WHERE s.created < at - interval '1 day' AND COALESCE(c.cleaned < at - interval '1 day', true)
-         ORDER BY c.cleaned NULLS FIRST, 1 LIMIT 10
+        SELECT x.service_id FROM (
+            SELECT s.service_id FROM pprof.services s LEFT JOIN pprof.service_cleanings c USING (service_id)
+             WHERE s.created < at - interval '1 day' AND COALESCE(c.cleaned < at - interval '1 day', true)
+             ORDER BY c.cleaned NULLS FIRST LIMIT 20) x
+         ORDER BY 1
     LOOP
         CONTINUE WHEN NOT pprof.lock_service(id, 'maintain', false);
         INSERT INTO pprof.service_cleanings (service_id, cleaned) VALUES (id, at)
-        ON CONFLICT (service_id) DO UPDATE SET cleaned = EXCLUDED.cleaned;
-        PERFORM pprof.clean_service(id, at);
-        RETURN 1;
+        ON CONFLICT ON CONSTRAINT service_cleanings_pkey DO UPDATE SET cleaned = EXCLUDED.cleaned;
+        n := n + 1;
+        -- who blocks writers is done soon
+        EXIT WHEN pprof.clean_service(id, at);
     END LOOP;
-    RETURN 0;
+    RETURN n;
 EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
     RETURN 0;
 END
@@ -499,11 +531,11 @@ AS $$
 DECLARE
     n integer;
 BEGIN
-    n := pprof.drop_due_partition(at);
-    IF n = 0 THEN n := pprof.expire_profiles(at); END IF;
-    IF n = 0 THEN n := pprof.finish_profiles(); END IF;
-    IF n = 0 THEN n := pprof.expire_hours(at); END IF;
+    n := pprof.finish_profiles();
     IF n = 0 THEN n := pprof.finish_hours(); END IF;
+    IF n = 0 THEN n := pprof.drop_due_partition(at); END IF;
+    IF n = 0 THEN n := pprof.expire_profiles(at); END IF;
+    IF n = 0 THEN n := pprof.expire_hours(at); END IF;
     IF n = 0 THEN n := pprof.expire_days(at); END IF;
     IF n = 0 THEN n := pprof.clean_services(at); END IF;
     RETURN n;

@@ -72,6 +72,42 @@ CALL retain('2001-05-20 00:00Z');
 SELECT * FROM left_over ORDER BY 1, 2;
 SELECT * FROM partitions WHERE day LIKE '2001%' ORDER BY 2, 1;
 SELECT * FROM pprof.check();
+-- pins: a range keeps its days, of services that are meant
+SELECT sum(store(service, leaf, at::timestamptz)) FROM (VALUES
+    ('shop', 'one', '2001-06-01 01:00Z'), ('cart', 'one', '2001-06-01 01:00Z'),
+    ('shop', 'two', '2001-06-02 01:00Z'), ('cart', 'two', '2001-06-02 01:00Z'),
+    ('shop', 'three', '2001-06-03 01:00Z')) AS t (service, leaf, at);
+SELECT pprof.pin('{service_name="shop", pod="p"}', '2001-06-01 23:59Z', '2001-06-02 00:01Z', 'why') IS NOT NULL AS pinned;
+SELECT pprof.pin('{service_name="cart", pod="q"}', '2001-06-01 00:00Z', '2001-07-01 00:00Z') IS NOT NULL AS of_no_series;
+SELECT pprof.pin('{__type__="cpu"}', '2001-06-01 00:00Z', '2001-07-01 00:00Z');
+SELECT pprof.pin('{}', '2001-06-01 00:00Z', '2001-06-01 00:00Z');
+SELECT selector, since, until, comment FROM pprof.own_pins ORDER BY since;
+CALL retain('2001-08-10 00:00Z');
+SELECT * FROM left_over WHERE day >= '2001-06-01' ORDER BY 1, 2;
+SELECT * FROM pprof.check();
+SELECT count(*) FILTER (WHERE pprof.unpin(pin_id)) AS unpinned FROM pprof.own_pins;
+SELECT pprof.unpin('00000000-0000-0000-0000-000000000000');
+CALL retain('2001-08-10 00:00Z');
+SELECT * FROM left_over WHERE day >= '2001-06-01' ORDER BY 1, 2;
+SELECT * FROM partitions WHERE day LIKE '200106__' ORDER BY 2, 1;
+SELECT * FROM pprof.check();
+-- in the end nothing is left, and nothing is in the way of what comes
+CALL retain('2003-01-01 00:00Z');
+SELECT * FROM left_over ORDER BY 1, 2;
+SELECT * FROM partitions WHERE day LIKE '2001%' ORDER BY 2, 1;
+SELECT store('shop', 'one', '2001-06-01 01:00Z') > 0 AS stored;
+SELECT * FROM pprof.check();
+
+-- who may look, and who may not
+SET ROLE pprof_read;
+SELECT count(*) > 0 AS some FROM pprof.retention;
+SELECT pprof.set_retention('1 day');
+RESET ROLE;
+SET ROLE pprof_admin;
+SELECT pprof.apply_retention() >= 0 AS applied;
+SELECT count(*) FROM pprof.retention_lag();
+SELECT pprof.retention_step(now());
+RESET ROLE;
 DROP VIEW left_over, partitions;
 DROP PROCEDURE retain(timestamptz);
 DROP FUNCTION store(text, text, timestamptz);
