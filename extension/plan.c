@@ -15,6 +15,7 @@
 
 #include "core_glue.h"
 #include "plan.h"
+#include "segment.h"
 #include "storage.h"
 
 #define MAX_GAPS 8 /* statements for one table and group */
@@ -311,6 +312,31 @@ choose_series(const SelectedService *service, const PpSegmentHead *head, bool **
 	return n > 0;
 }
 
+void
+plan_raise(const SourceRow *row, const PpError *err)
+{
+	StoredSegment segment = {.service_id = row->target->service->service_id,
+							 .type_id = row->target->type_id,
+							 .hour = DatumGetTimestampTz(source_value(row, SEGMENTS_HOUR)),
+							 .segment = DatumGetInt32(source_value(row, SEGMENTS_SEGMENT))};
+
+	segment_raise(&segment, err);
+}
+
+PpBytes
+plan_ids(const SourceRow *row, const PpSegmentHead *head)
+{
+	PpBytes ids = source_bytes(row, SEGMENTS_IDS);
+	PpError err;
+
+	if (ids.len != (uint64) head->n * UUID_LEN)
+	{
+		pp_fail(&err, PP_EMALFORMED, PP_NO_OFFSET, "number of ids is wrong");
+		plan_raise(row, &err);
+	}
+	return ids;
+}
+
 bool
 plan_choose(const RangePlan *plan, const SourceRow *row, PlanSegment *segment)
 {
@@ -329,16 +355,13 @@ plan_choose(const RangePlan *plan, const SourceRow *row, PlanSegment *segment)
 	segment->target = row->target;
 	segment->hour = DatumGetTimestampTz(source_value(row, SEGMENTS_HOUR));
 	bytes = source_bytes(row, SEGMENTS_HEAD);
-	CORE_CHECK(pp_segment_head((const uint8_t *) bytes.data, bytes.len, core_arena_create(), head, &err),
+	PLAN_CHECK(row,
+			   pp_segment_head((const uint8_t *) bytes.data, bytes.len, core_arena_create(), head, &err),
 			   &err);
 	if (!choose_series(row->target->service, head, &series))
 		return false;
 	if (selection->by_profile)
-	{
-		ids = source_bytes(row, SEGMENTS_IDS);
-		if (ids.len != (uint64) head->n * UUID_LEN)
-			elog(ERROR, "segment has %u profiles and %u bytes of their ids", head->n, ids.len);
-	}
+		ids = plan_ids(row, head);
 	chosen = palloc(Max(head->n, 1));
 	segment->nchosen = 0;
 	for (uint32 i = 0; i < head->n; i++)

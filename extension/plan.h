@@ -77,7 +77,17 @@ extern void plan_raw(RangePlan *plan, SourceVisit visit, void *context);
 extern bool plan_choose(const RangePlan *plan, const SourceRow *row, PlanSegment *segment);
 extern bool plan_has_series(const SelectedService *service, int64 series_id);
 
-#define HOUR_USECS USECS_PER_HOUR
+/* Raise err, which came of the bytes of a segment. */
+extern void plan_raise(const SourceRow *row, const PpError *err) __attribute__((noreturn));
+#define PLAN_CHECK(row, call, err)                                                                 \
+	do                                                                                             \
+	{                                                                                              \
+		if ((call) != PP_OK)                                                                       \
+			plan_raise(row, err);                                                                  \
+	} while (0)
+/* Ids of the profiles of a segment, 16 bytes each. */
+extern PpBytes plan_ids(const SourceRow *row, const PpSegmentHead *head);
+
 extern TimestampTz plan_hour(TimestampTz at); /* start of its hour */
 
 #endif

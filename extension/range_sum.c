@@ -204,7 +204,8 @@ add_segment(void *context, const PlanSegment *segment)
 	if (!range->by_span)
 	{
 		samples = source_bytes(segment->row, SEGMENTS_SAMPLES);
-		CORE_CHECK(pp_segment_sum(&segment->head,
+		PLAN_CHECK(segment->row,
+				   pp_segment_sum(&segment->head,
 								  (const uint8_t *) samples.data,
 								  samples.len,
 								  segment->chosen,

@@ -106,7 +106,8 @@ row_samples(OpenSegment *open, uint32 i, uint8_t **data, size_t *len)
 	if (!open->opened)
 	{
 		open->samples = source_bytes(segment->row, SEGMENTS_SAMPLES);
-		CORE_CHECK(pp_segment_stacks(&segment->head,
+		PLAN_CHECK(segment->row,
+				   pp_segment_stacks(&segment->head,
 									 (const uint8_t *) open->samples.data,
 									 open->samples.len,
 									 core_arena_create(),
@@ -115,7 +116,8 @@ row_samples(OpenSegment *open, uint32 i, uint8_t **data, size_t *len)
 				   &err);
 		open->opened = true;
 	}
-	CORE_CHECK(pp_segment_row(&segment->head,
+	PLAN_CHECK(segment->row,
+			   pp_segment_row(&segment->head,
 							  &open->stacks,
 							  (const uint8_t *) open->samples.data,
 							  open->samples.len,
@@ -143,7 +145,8 @@ spans_of_row(const RowReader *reader, OpenSegment *open, uint32 i, SelectedRow *
 		return false;
 	if (open->spans.data == NULL)
 		open->spans = source_bytes(open->segment->row, SEGMENTS_SPANS);
-	CORE_CHECK(pp_segment_row_spans(&open->segment->head,
+	PLAN_CHECK(open->segment->row,
+			   pp_segment_row_spans(&open->segment->head,
 									(const uint8_t *) open->spans.data,
 									open->spans.len,
 									i,
@@ -168,11 +171,7 @@ rows_of_segment(void *context, const PlanSegment *segment)
 	OpenSegment open = {.segment = segment, .alloc = core_alloc_create(CurrentMemoryContext)};
 
 	if (reader->ids)
-		open.ids = source_bytes(segment->row, SEGMENTS_IDS);
-	if (reader->ids && open.ids.len != (uint64) head->n * UUID_LEN)
-		ereport(ERROR,
-				errcode(ERRCODE_DATA_CORRUPTED),
-				errmsg("segment of %u profiles has %u bytes of their ids", head->n, open.ids.len));
+		open.ids = plan_ids(segment->row, head);
 	for (uint32 i = 0; i < head->n; i++)
 	{
 		SelectedRow row = {.target = segment->target,
