@@ -116,10 +116,8 @@ SELECT * FROM series_differences();
 CALL compact('a');
 TABLE places;
 SELECT * FROM differences();
-SELECT * FROM series_differences();
 CALL compact('');
 TABLE places;
-SELECT * FROM differences();
 -- a service rolled up, then all
 CALL rollup('b');
 SELECT * FROM differences();
@@ -138,12 +136,10 @@ SELECT * FROM series_differences();
 CALL compact('b');
 SELECT * FROM differences();
 CALL compact('');
-SELECT * FROM differences();
 SELECT * FROM series_differences();
 CALL rollup('');
 TABLE places;
 SELECT * FROM differences();
-SELECT * FROM series_differences();
 -- profiles of several rows
 SELECT count(*) > 5 AS split FROM (SELECT profile_id FROM pprof.profiles GROUP BY service, profile_type, profile_id HAVING count(*) > 1) x;
 -- by the id of a profile, wherever it is
