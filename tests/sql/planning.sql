@@ -110,6 +110,14 @@ CREATE VIEW places AS SELECT (SELECT count(*) FROM pprof.raw) > 0 AS raw, (SELEC
 
 -- raw rows only; then a service of three in segments, then all
 CALL store(false);
+CREATE VIEW merged AS SELECT t.type, s.stack, sum(s.value) AS value FROM types t, pprof.stacks((SELECT pprof.merge(body::pprof.profile) FROM bodies JOIN stored USING (id)), t.sample_type) AS s GROUP BY 1, 2;
+CREATE VIEW asked AS SELECT t.type, s.stack, sum(s.value) AS value FROM types t, pprof.stacks(pprof.query(t.type, '{}', '-infinity', 'infinity')) AS s GROUP BY 1, 2;
+SELECT count(*) > 20 AS enough FROM merged;
+(TABLE merged EXCEPT TABLE asked) UNION ALL (TABLE asked EXCEPT TABLE merged);
+-- whole answers, header included
+CREATE TABLE answers AS SELECT selector, since, until, type, pprof.query(type, selector, since, until)::bytea AS sum, pprof.query(type, selector, since, until, 0, 'avg')::bytea AS mean FROM selectors, ranges, types;
+CREATE VIEW other_answers AS SELECT selector, since, until, type FROM answers
+ WHERE sum <> pprof.query(type, selector, since, until)::bytea OR mean <> pprof.query(type, selector, since, until, 0, 'avg')::bytea;
 TABLE places;
 SELECT * FROM differences();
 SELECT * FROM series_differences();
@@ -118,11 +126,13 @@ TABLE places;
 SELECT * FROM differences();
 CALL compact('');
 TABLE places;
+TABLE other_answers;
 -- a service rolled up, then all
 CALL rollup('b');
 SELECT * FROM differences();
 CALL rollup('');
 TABLE places;
+TABLE other_answers;
 SELECT * FROM differences();
 SELECT * FROM series_differences();
 -- the view shows them wherever they are
@@ -140,15 +150,30 @@ SELECT * FROM series_differences();
 CALL rollup('');
 TABLE places;
 SELECT * FROM differences();
--- profiles of several rows
+(TABLE merged EXCEPT TABLE asked) UNION ALL (TABLE asked EXCEPT TABLE merged);
+-- profiles of several rows, some of them in segments and some not
 SELECT count(*) > 5 AS split FROM (SELECT profile_id FROM pprof.profiles GROUP BY service, profile_type, profile_id HAVING count(*) > 1) x;
+INSERT INTO pprof.raw (service_id, type_id, series_id, at, duration, total, profile_id, samples)
+SELECT g.service_id, g.type_id, (SELECT max(s.series_id) FROM pprof.series s WHERE s.service_id = g.service_id AND s.series_id <> r.series_id), r.at, r.duration, r.total, r.profile_id, r.samples
+  FROM pprof.segments g JOIN pprof.services USING (service_id), pprof.segment_rows(g.head, g.ids, g.samples, g.spans) AS r WHERE name = 'a' AND extract(minute FROM r.at) < 20
+    ON CONFLICT DO NOTHING;
+CREATE VIEW whole AS SELECT service, at, profile_id, sum(total) AS total FROM pprof.profiles GROUP BY 1, 2, 3;
+SELECT count(*) > 20 AS torn FROM pprof.raw;
+SELECT (SELECT sum(total) FROM whole) = pprof.total(pprof.query(type, '{}', '-infinity', 'infinity')) AS sum,
+       abs((SELECT sum(total) / count(*) FROM whole) - pprof.total(pprof.query(type, '{}', '-infinity', 'infinity', aggregation => 'avg'))) < 20 AS mean,
+       (SELECT sum(total) / count(*) FROM whole) = (SELECT value FROM pprof.timeseries(type, '{}', '2023-11-18', '2023-11-18 00:00:00.000001', '10 days', '{}', 'avg')) AS series,
+       (SELECT (count(*), min(total)) FROM whole) = (SELECT (sum(profiles)::bigint, min(low)::numeric) FROM pprof.heatmap(type, '{}', '2023-11-18', '2023-11-18 00:00:00.000001', '10 days')) AS heatmap
+  FROM types WHERE worth > 1;
+DELETE FROM pprof.raw;
+DROP VIEW whole;
 -- by the id of a profile, wherever it is
 SELECT count(*) AS wrong FROM (SELECT service, profile_id, sum(total) AS total FROM pprof.profiles GROUP BY 1, 2) p
  WHERE pprof.total(pprof.query('process_cpu:cpu:nanoseconds:cpu:nanoseconds', format('{profile_id="%s"}', profile_id), '-infinity', 'infinity')) <> total;
-SELECT pprof.total(pprof.query('process_cpu:cpu:nanoseconds:cpu:nanoseconds', '{}', '-infinity', 'infinity')) = (SELECT sum(count) * 10000000 FROM facts) AS all_there;
 SELECT * FROM pprof.check();
-DROP VIEW places;
+DROP VIEW places, other_answers, merged, asked;
 DROP PROCEDURE compact(text), rollup(text), store(boolean);
 DROP FUNCTION differences(), series_differences(), flame(jsonb), several(text[], int[], text[], timestamptz);
 DROP FUNCTION body(text, int, timestamptz), number(int, bigint), block(int, bytea), uvarint(bigint);
-DROP TABLE bodies, facts, stored, selectors, ranges, types;
+DROP TABLE answers, bodies, facts, stored, selectors, ranges, types;
+TRUNCATE pprof.services, pprof.service_types, pprof.series, pprof.series_days, pprof.label_days, pprof.dictionaries, pprof.chunks, pprof.raw, pprof.pushes,
+    pprof.segments, pprof.totals, pprof.rollups, pprof.day_rollups, pprof.path_dictionaries, pprof.paths, pprof.functions, pprof.function_days, pprof.dirty_hours, pprof.dirty_days;
