@@ -58,6 +58,7 @@ typedef struct Db Db;
 typedef struct Request
 {
 	struct Request *next; /* in the queue of the workers */
+	uint32_t affinity;	  /* see affinity.h; set by the queue */
 	const Config *config;
 	PpArena *arena;	  /* freed after the answer was sent */
 	PpArena *message; /* holds the decoded request message; a handler may free it early */
