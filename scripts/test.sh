@@ -162,11 +162,27 @@ suite_sql()
 	[ "${#tests[@]}" -eq 0 ] || run_regress sql src/test/regress/pg_regress "${tests[@]}"
 }
 
+# Specs have no way to share what they set up: a line `-- include x.sql` stands for
+# the file tests/sql/include/x.sql.
+expand_specs()
+{
+	local spec
+	for spec in "$work"/tests/specs/*.spec; do
+		awk -v dir="$work/tests/sql/include/" '
+			$1 == "--" && $2 == "include" { while ((getline line < (dir $3)) > 0) print line; close(dir $3); next }
+			{ print }' "$spec" >"$work/out/spec"
+		cat "$work/out/spec" >"$spec"
+	done
+}
+
 suite_isolation()
 {
 	local tests
 	mapfile -t tests < <(names_of 'tests/specs/*.spec' "$@")
-	[ "${#tests[@]}" -eq 0 ] || run_regress isolation src/test/isolation/pg_isolation_regress "${tests[@]}"
+	[ "${#tests[@]}" -gt 0 ] || return 0
+	prepare_work
+	expand_specs
+	run_regress isolation src/test/isolation/pg_isolation_regress "${tests[@]}"
 }
 
 # The Go example, for tests that scrape a real program.

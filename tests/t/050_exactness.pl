@@ -7,13 +7,15 @@ use strict;
 use warnings FATAL => 'all';
 use FindBin;
 use lib "$FindBin::RealBin/lib";
+use JSON::PP ();
+use PgpprofMaintenance;
 use PgpprofNode;
 use PgpprofOracle;
 use PostgreSQL::Test::Utils;
 use Test::More;
 
 my $seed = $ENV{PGPPROF_SEED} // 20231031;
-my $rounds = $ENV{PGPPROF_ROUNDS} // 6;
+my $rounds = $ENV{PGPPROF_ROUNDS} // 12;
 srand $seed;
 note "PGPPROF_SEED=$seed PGPPROF_ROUNDS=$rounds";
 
@@ -41,11 +43,14 @@ sub run
 
 sub one_of { return $_[ int rand @_ ] }
 
+my @sent;
+
 # Store new profiles in batches; nothing of them is refused.
 sub store
 {
 	my ($n, %opts) = @_;
 	my $made = $oracle->make($n, %opts);
+	push @sent, @$made;
 	my $script = '';
 	while (my @batch = splice @$made, 0, 1 + int rand 40)
 	{
@@ -67,22 +72,26 @@ sub comparisons
 	$script .= $compare->("compare_flame(%s, 0, '$_')") for qw(pprof pyroscope);
 	$script .= $compare->('compare_flame(%s, ' . int(rand 60) . ", '" . one_of(qw(pprof pyroscope)) . "')");
 	$script .= $compare->("compare_top(%s, '" . one_of(qw(functions filefunctions files lines addresses)) . "')");
+	$script .= $compare->(one_of('compare_list(%s)', 'compare_average(%s)'));
 	return $script;
 }
 
-# A time series has its own range: points reach back by one step.
-sub series_comparison
+# Time series and heat maps have their own range: points reach back by one step, and
+# those of a series lie before the end.
+sub series_comparisons
 {
 	my ($q, $number) = @_;
 	return '' if "$q->{since} $q->{until}" =~ /infinity/ || $q->{since} >= $q->{until};
 	my $width = $q->{until} - $q->{since};
 	my $step = 1 + int($width / (1 + int rand 50));
 	my $last = $q->{since} + $step * int(($width - 1) / $step);
-	my @rows = $oracle->rows($q->{type}, $q->{matchers}, $q->{since} - $step, $last + 1);
+	my ($of_series, $of_map) = map {
+		my @rows = $oracle->rows($q->{type}, $q->{matchers}, $q->{since} - $step, $_);
+		$oracle->arguments({ %$q, rows => [ map { $_->{row} } @rows ] })
+	} $last + 1, $q->{until};
 	my $names = one_of('{}', '{service_name}', '{pod}', '{env,zone}', '{thread,absent}');
-	return "SELECT '$number|', compare_series("
-	  . $oracle->arguments({ %$q, rows => [ map { $_->{row} } @rows ] })
-	  . ", '$step us', '$names', '" . one_of(qw(sum avg)) . "');\n";
+	return "SELECT '$number|', compare_series($of_series, '$step us', '$names', '" . one_of(qw(sum avg)) . "');\n"
+	  . "SELECT '$number|', compare_heatmap($of_map, '$step us');\n";
 }
 
 sub snapshot { return "BEGIN ISOLATION LEVEL REPEATABLE READ, READ ONLY;\n$_[0]COMMIT;\n" }
@@ -92,7 +101,7 @@ sub questions
 {
 	my ($n, %opts) = @_;
 	my @asked = map { $oracle->question(%opts) } 1 .. $n;
-	my $script = join '', map { snapshot(comparisons($asked[$_], $_) . series_comparison($asked[$_], $_)) } 0 .. $#asked;
+	my $script = join '', map { snapshot(comparisons($asked[$_], $_) . series_comparisons($asked[$_], $_)) } 0 .. $#asked;
 	return ($script, @asked);
 }
 
@@ -131,25 +140,132 @@ sub ask
 	return;
 }
 
-# Statements of maintenance, each for itself, one of its steps for one or all services.
-sub each_service
+# Every single profile of a type that has rows of its own.
+sub view_comparison
 {
-	my ($call, $service) = @_;
-	my $where = defined $service ? "WHERE name = '$service'" : '';
-	return "SELECT format('SELECT $call', service_id) FROM pprof.services $where ORDER BY service_id \\gexec\n";
+	my ($type) = @_;
+	my @rows = map { $_->{row} } grep { $_->{type} eq $type } $oracle->alive;
+	my ($answer) = run('SELECT compare_view(' . PgpprofOracle::array(@rows) . "::int[], '$type');\n");
+	is($answer // '', '', 'every single profile is right');
+	return;
 }
+
+# A step of maintenance for each service.
+sub maintain
+{
+	my ($call) = @_;
+	return run('SET pprof.hour_grace = 0; SET pprof.segment_profiles = ' . one_of(2, 5, 128) . ";\n"
+		  . "SELECT format('SELECT pprof.$call', service_id) FROM pprof.services ORDER BY service_id \\gexec\n");
+}
+
+# --- what may happen -------------------------------------------------------
+
+sub count_is
+{
+	my ($statement, $wanted, $what) = @_;
+	my ($got) = run("$statement;\n");
+	is($got, $wanted, $what);
+	return;
+}
+
+sub delete_profile
+{
+	my $of = one_of($oracle->alive);
+	run("SELECT pprof.delete_profile('$of->{id}');\n");
+	$oracle->forget(grep { $_->{id} eq $of->{id} } $oracle->alive);
+	return "profile $of->{id} is deleted";
+}
+
+# Not too much at a time, or nothing is left to ask about.
+sub delete_series
+{
+	my ($matchers, $since, $until, @rows);
+	for (1 .. 20)
+	{
+		$matchers = $oracle->label_matchers;
+		($since, $until) = $oracle->range;
+		@rows = $oracle->rows_of_all_types($matchers, $since, $until);
+		last if @rows > 0 && @rows < 0.15 * (() = $oracle->alive);
+	}
+	my $selector = PgpprofOracle::selector_text($matchers);
+	my ($from, $to) = map { PgpprofOracle::time_text($_) } $since, $until;
+	run('SELECT pprof.delete_series(' . PgpprofOracle::quote($selector) . ", '$from', '$to');\n");
+	$oracle->forget(@rows);
+	return "$selector from $from to $to is deleted";
+}
+
+sub relabel
+{
+	my $matchers = $oracle->label_matchers;
+	my $labels = one_of({ zone => 'y' }, { env => undef }, { env => 'prod', team => 'x' });
+	my $selector = PgpprofOracle::selector_text($matchers);
+	my $text = PgpprofOracle::quote(JSON::PP->new->canonical->encode($labels));
+	run('SELECT pprof.relabel(' . PgpprofOracle::quote($selector) . ", $text);\n"
+		  . $oracle->relabel($labels, $oracle->rows_of_all_types($matchers, '-infinity', 'infinity')));
+	return "$selector gets $text";
+}
+
+sub rename_service
+{
+	my $old = one_of(@{ $oracle->{services} });
+	my $new = one_of(@{ $oracle->{services} }, 'new');
+	return 'nothing is renamed' if $old eq $new;
+	my @rows = grep { $_->{service} eq $old } $oracle->alive;
+	run("SELECT pprof.rename_service('$old', '$new');\n" . $oracle->relabel({ service_name => $new }, @rows));
+	return "$old is renamed to $new";
+}
+
+sub send_again
+{
+	my @again = (sort { $a->{id} cmp $b->{id} } $oracle->untouched(\@sent))[ 0 .. 9 ];
+	my ($answer) = run($oracle->push_statement([ grep { defined } @again ]));
+	is($answer, '0|0', 'nothing is stored twice');
+	return 'what is there is sent again';
+}
+
+my @events = (
+	sub { store(10 + int rand 50); return 'more profiles come' },
+	sub { maintain('compact_service(%s, ' . one_of(7, 20000) . ')'); return 'raw rows are moved' },
+	sub { maintain('compact_service(%s)') for 1 .. 2; return 'all raw rows are moved' },
+	sub { maintain('rollup_service(%s, ' . one_of(1, 5, 24) . ')'); return 'some rollups are made' },
+	sub { maintain('rollup_service(%s)') for 1 .. 8; return 'rollups are made' },
+	sub { maintain('merge_chunks(%s)'); return 'chunks are put together' },
+	\&delete_profile, \&delete_series, \&relabel, \&rename_service, \&send_again);
+
+# Something happens, then questions are asked.
+sub event
+{
+	my ($number) = @_;
+	my $what = one_of(@events)->();
+	ask("event $number, $what", 10);
+	return;
+}
+
+# --- the story -------------------------------------------------------------
 
 store(300);
 ask('from raw rows', 30);
 check('raw rows');
-run("SET pprof.hour_grace = 0; SET pprof.segment_profiles = 4;\n" . each_service('pprof.compact_service(%s, 40)'));
+maintain('compact_service(%s, 40)');
 ask('from segments and raw rows', 30);
 check('segments and raw rows');
 store(100);
 ask('after late arrivals', 20);
-run("SET pprof.hour_grace = 0;\n" . each_service('pprof.compact_service(%s)') x 3);
-ask('from segments', 30);
+maintain('compact_service(%s)') for 1 .. 3;
 is($node->safe_psql('postgres', 'SELECT count(*) FROM pprof.raw'), '0', 'no raw row is left');
+ask('from segments', 20);
 check('segments');
-
+view_comparison('memory:inuse_space:bytes:space:bytes');
+maintain('rollup_service(%s, 100)') for 1 .. 10;
+is($node->safe_psql('postgres', 'SELECT (SELECT count(*) FROM pprof.dirty_hours) + (SELECT count(*) FROM pprof.dirty_days)'),
+	'0', 'all rollups are made');
+ask('from rollups', 40);
+check('rollups');
+for my $number (1 .. $rounds)
+{
+	event($number);
+	check("event $number") if $number % 3 == 0;
+}
+view_comparison('process_cpu:cpu:nanoseconds:cpu:nanoseconds');
+check('the end');
 done_testing();

@@ -500,11 +500,56 @@ sub arguments
 
 # --- what happens to stored profiles ---------------------------------------
 
+# Matchers on labels of series alone.
+sub label_matchers
+{
+	my ($self) = @_;
+	return [
+		(chance(0.7) ? [ 'service_name', '=', pick(@{ $self->{services} }) ] : ()),
+		(map { pick(grep { $_->[0] !~ /^__/ } @matchers) } 1 .. 1 + int rand 2)
+	];
+}
+
+# Rows of all types that label matchers and a range hold.
+sub rows_of_all_types
+{
+	my ($self, $matchers, $since, $until) = @_;
+	my %types = map { $_->{type} => 1 } $self->alive;
+	return map { $self->rows($_, $matchers, $since, $until) } sort keys %types;
+}
+
+sub range { return $_[0]->_range(pick($_[0]->alive)) }
+
 sub forget
 {
 	my ($self, @rows) = @_;
 	$_->{gone} = 1 for @rows;
 	return;
+}
+
+# Set labels of rows (undef: remove); a statement that does the same with the table kept.
+sub relabel
+{
+	my ($self, $labels, @rows) = @_;
+	for my $row (@rows)
+	{
+		my %new = (%{ $row->{labels} }, %$labels);
+		delete @new{ grep { !defined $new{$_} } keys %new };
+		$row->{labels} = \%new;
+		$row->{service} = $new{service_name};
+		$row->{renamed} = 1;
+	}
+	return 'UPDATE kept SET labels = jsonb_strip_nulls(labels || ' . quote($json->encode($labels))
+	  . "::jsonb), service = labels ->> 'service_name' WHERE id = ANY (" . array(map { $_->{row} } @rows)
+	  . "::int[]);\nUPDATE kept SET service = labels ->> 'service_name' WHERE service <> labels ->> 'service_name';\n";
+}
+
+# Profiles of which all is stored under the labels it came with: to send them again changes nothing.
+sub untouched
+{
+	my ($self, $profiles) = @_;
+	my %touched = map { $_->{number} => 1 } grep { $_->{gone} || $_->{renamed} } @{ $self->{kept} };
+	return grep { !$touched{ $_->{number} } } @$profiles;
 }
 
 1;

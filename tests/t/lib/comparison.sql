@@ -105,17 +105,71 @@ CREATE FUNCTION compare_series(ids int[], type text, selector text, since timest
     SELECT differences(array_agg(what ORDER BY what)) FROM different
 $$;
 
--- The profiles themselves, one by one; ids: of the rows of a type that may have no row of its own.
-CREATE FUNCTION compare_profiles(ids int[], wanted_type text) RETURNS text LANGUAGE sql STABLE AS $$
+-- Profiles one by one, a row for each label set.
+CREATE FUNCTION compare_list(ids int[], type text, selector text, since timestamptz, until timestamptz) RETURNS text LANGUAGE sql STABLE AS $$
     WITH stored AS MATERIALIZED (
-        SELECT service, labels, at, duration, profile_id, total::numeric FROM pprof.profiles WHERE profile_type = wanted_type
+        SELECT at, service, labels, profile_id, round(extract(epoch FROM duration), 3) AS duration, total::numeric
+          FROM pprof.profile_list(type, selector, since, until, 100000, 'largest')
     ), wanted AS MATERIALIZED (
-        SELECT service, labels, at, min(duration) / 1e9 * interval '1 second', profile_id, sum(total) AS total
-          FROM kept WHERE id = ANY (ids) AND type = wanted_type GROUP BY service, labels, at, profile_id
+        SELECT at, service, labels, profile_id, round(min(duration) / 1e9, 3), sum(total)
+          FROM kept WHERE id = ANY (ids) GROUP BY at, service, labels, profile_id
     ), different AS (
         SELECT 'stored ' || x::text AS what FROM (TABLE stored EXCEPT ALL TABLE wanted) AS x
         UNION ALL
         SELECT 'kept ' || x::text FROM (TABLE wanted EXCEPT ALL TABLE stored) AS x
+    )
+    SELECT differences(array_agg(what ORDER BY what)) FROM different
+$$;
+
+-- The same with the view, which has the types that are stored; ids: of all rows of the type.
+CREATE FUNCTION compare_view(ids int[], wanted_type text) RETURNS text LANGUAGE sql STABLE AS $$
+    WITH stored AS MATERIALIZED (
+        SELECT service, labels, at, profile_id, total::numeric, samples::pprof.profile AS profile
+          FROM pprof.profiles WHERE profile_type = wanted_type
+    ), wanted AS MATERIALIZED (
+        SELECT service, labels, at, profile_id, sum(total) AS total, pprof.merge(profile) AS profile
+          FROM kept WHERE id = ANY (ids) GROUP BY service, labels, at, profile_id
+    ), stored_lines AS MATERIALIZED (
+        SELECT service, labels, at, profile_id, total, l.* FROM stored, lines(profile) AS l
+    ), wanted_lines AS MATERIALIZED (
+        SELECT service, labels, at, profile_id, total, l.* FROM wanted, lines(profile) AS l
+    ), different AS (
+        SELECT 'stored ' || x::text AS what FROM (TABLE stored_lines EXCEPT ALL TABLE wanted_lines) AS x
+        UNION ALL
+        SELECT 'kept ' || x::text FROM (TABLE wanted_lines EXCEPT ALL TABLE stored_lines) AS x
+    )
+    SELECT differences(array_agg(what ORDER BY what)) FROM different
+$$;
+
+-- How many profiles there were in each step.
+CREATE FUNCTION compare_heatmap(ids int[], type text, selector text, since timestamptz, until timestamptz, step interval) RETURNS text LANGUAGE sql STABLE AS $$
+    WITH stored AS MATERIALIZED (
+        SELECT microseconds(at) AS at, sum(profiles) FROM pprof.heatmap(type, selector, since, until, step) GROUP BY 1
+    ), wanted AS MATERIALIZED (
+        SELECT microseconds(since) + point * extract(epoch FROM step) * 1000000, count(DISTINCT (at, profile_id))
+          FROM (SELECT greatest(ceil((microseconds(at) - microseconds(since)) / (extract(epoch FROM step) * 1000000)), 0) AS point, at, profile_id
+                  FROM kept WHERE id = ANY (ids)) AS x GROUP BY 1
+    ), different AS (
+        SELECT 'stored ' || x::text AS what FROM (TABLE stored EXCEPT ALL TABLE wanted) AS x
+        UNION ALL
+        SELECT 'kept ' || x::text FROM (TABLE wanted EXCEPT ALL TABLE stored) AS x
+    )
+    SELECT differences(array_agg(what ORDER BY what)) FROM different
+$$;
+
+-- The mean over profiles, each stack rounded.
+CREATE FUNCTION compare_average(ids int[], type text, selector text, since timestamptz, until timestamptz) RETURNS text LANGUAGE sql STABLE AS $$
+    WITH stored AS MATERIALIZED (
+        SELECT l.* FROM lines(pprof.query(type, selector, since, until, 0, 'avg')) AS l
+    ), n AS MATERIALIZED (
+        SELECT count(*) AS n FROM (SELECT DISTINCT profile_id, at FROM kept WHERE id = ANY (ids)) AS profiles
+    ), wanted AS MATERIALIZED (
+        SELECT l.stack, l.value / n AS value FROM n, merged(ids) AS p, lines(p) AS l WHERE p IS NOT NULL
+    ), different AS (
+        SELECT COALESCE(stack, '(empty)') || ': ' || COALESCE(s.value, 0) || ', not ' || COALESCE(w.value, 0) AS what
+          FROM (SELECT COALESCE(stack, '') AS stack, value FROM stored) AS s
+          FULL JOIN (SELECT COALESCE(stack, '') AS stack, value FROM wanted) AS w USING (stack)
+         WHERE abs(COALESCE(s.value, 0) - COALESCE(w.value, 0)) > 0.5
     )
     SELECT differences(array_agg(what ORDER BY what)) FROM different
 $$;
