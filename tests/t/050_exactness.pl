@@ -158,6 +158,8 @@ sub maintain
 		  . "SELECT format('SELECT pprof.$call', service_id) FROM pprof.services ORDER BY service_id \\gexec\n");
 }
 
+sub has { return $node->safe_psql('postgres', "SELECT to_regproc('pprof.$_[0]') IS NOT NULL") eq 't' }
+
 # --- what may happen -------------------------------------------------------
 
 sub count_is
@@ -229,8 +231,8 @@ my @events = (
 	sub { maintain('compact_service(%s)') for 1 .. 2; return 'all raw rows are moved' },
 	sub { maintain('rollup_service(%s, ' . one_of(1, 5, 24) . ')'); return 'some rollups are made' },
 	sub { maintain('rollup_service(%s)') for 1 .. 8; return 'rollups are made' },
-	sub { maintain('merge_chunks(%s)'); return 'chunks are put together' },
-	\&delete_profile, \&delete_series, \&relabel, \&rename_service, \&send_again);
+	sub { maintain('merge_chunks(%s)') if has('merge_chunks'); return 'chunks are put together' },
+	\&delete_profile, \&delete_profile, \&delete_series, \&relabel, \&rename_service, \&send_again);
 
 # Something happens, then questions are asked.
 sub event
