@@ -57,12 +57,35 @@ extern PpCode pp_samples_close(const PpSamplesReader *reader, PpError *err);
 
 /* Memory for whoever adds to the sum, valid until the next call; NULL if there is none. */
 extern void *pp_samples_sum_scratch(PpSamplesSum *sum, size_t size);
-/*
- * Add n values to the stacks whose ids are a list at *p; *p comes
- * behind it.
- */
-extern PpCode pp_samples_sum_scatter(PpSamplesSum *sum, uint64_t dict_id, const uint8_t **p,
-									 const uint8_t *end, const int64_t *values, uint32_t n,
-									 PpError *err);
+/* Adds to the stacks of one dictionary; valid until something else is added to the sum. */
+typedef struct PpSumCursor
+{
+	PpSamplesSum *sum;
+	void *dict;
+	uint64_t npage; /* of page; more than any: none */
+	int64_t *page;
+} PpSumCursor;
+
+#define PP_SUM_PAGE_BITS 9
+
+extern PpCode pp_sum_cursor_open(PpSumCursor *cursor, PpSamplesSum *sum, uint64_t dict_id,
+								 PpError *err);
+extern PpCode pp_sum_cursor_turn(PpSumCursor *cursor, uint32_t stack, PpError *err);
+extern PpCode pp_sum_poll(const PpSamplesSum *sum, PpError *err);
+
+static inline PpCode
+pp_sum_cursor_add(PpSumCursor *cursor, uint32_t stack, int64_t value, PpError *err)
+{
+	int64_t *cell;
+	PpCode code;
+
+	if (stack >> PP_SUM_PAGE_BITS != cursor->npage &&
+		(code = pp_sum_cursor_turn(cursor, stack, err)) != PP_OK)
+		return code;
+	cell = &cursor->page[stack & ((1 << PP_SUM_PAGE_BITS) - 1)];
+	if (!__builtin_add_overflow(*cell, value, cell))
+		return PP_OK;
+	return pp_fail(err, PP_EOVERFLOW, PP_NO_OFFSET, "sum of samples is out of range");
+}
 
 #endif

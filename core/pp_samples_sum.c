@@ -13,7 +13,7 @@
 
 #include "core/pp_samples_bytes.h"
 
-#define PAGE_BITS 9
+#define PAGE_BITS PP_SUM_PAGE_BITS
 #define PAGE_IDS  (1 << PAGE_BITS)
 #define PAGE_MASK (PAGE_IDS - 1)
 #define MAP_BITS  9
@@ -318,7 +318,7 @@ pp_samples_sum_add(PpSamplesSum *sum, const uint8_t *data, size_t len, uint64_t 
 	return code != PP_OK ? code : pp_samples_close(&reader, err);
 }
 
-/* ---- adding arrays ---- */
+/* ---- adding by stack ---- */
 
 void *
 pp_samples_sum_scratch(PpSamplesSum *sum, size_t size)
@@ -335,34 +335,26 @@ pp_samples_sum_scratch(PpSamplesSum *sum, size_t size)
 }
 
 PpCode
-pp_samples_sum_scatter(PpSamplesSum *sum, uint64_t dict_id, const uint8_t **p, const uint8_t *end,
-					   const int64_t *values, uint32_t n, PpError *err)
+pp_sum_cursor_open(PpSumCursor *cursor, PpSamplesSum *sum, uint64_t dict_id, PpError *err)
 {
-	DictSum *dict = sum_dict(sum, dict_id);
-	uint64_t next = 0, npage = UINT64_MAX;
-	int64_t *page = NULL;
+	*cursor = (PpSumCursor){.sum = sum, .npage = UINT64_MAX};
+	cursor->dict = sum_dict(sum, dict_id);
+	return cursor->dict != NULL ? PP_OK : pp_fail_nomem(err);
+}
 
-	if (dict == NULL)
+PpCode
+pp_sum_cursor_turn(PpSumCursor *cursor, uint32_t stack, PpError *err)
+{
+	cursor->page = dict_page(cursor->sum, cursor->dict, stack);
+	if (cursor->page == NULL)
 		return pp_fail_nomem(err);
-	for (uint32_t i = 0; i < n; i++)
-	{
-		uint64_t stack;
+	cursor->npage = stack >> PP_SUM_PAGE_BITS;
+	return PP_OK;
+}
 
-		if (!pp_samples_fast_uvarint(p, end, &stack) || stack > UINT32_MAX ||
-			(stack += next) > UINT32_MAX)
-			return pp_fail(err, PP_EMALFORMED, PP_NO_OFFSET, "bad stack id");
-		next = stack + 1;
-		if (values[i] == 0)
-			continue;
-		if (stack >> PAGE_BITS != npage)
-		{
-			if ((page = dict_page(sum, dict, (uint32_t) stack)) == NULL)
-				return pp_fail_nomem(err);
-			npage = stack >> PAGE_BITS;
-		}
-		if (__builtin_add_overflow(page[stack & PAGE_MASK], values[i], &page[stack & PAGE_MASK]))
-			return adder_overflow(err);
-	}
+PpCode
+pp_sum_poll(const PpSamplesSum *sum, PpError *err)
+{
 	return pp_poll(sum->alloc) ? pp_fail_canceled(err) : PP_OK;
 }
 

@@ -2,13 +2,14 @@
  * pp_segment.c
  *		Writing segments; pp_segment_read.c and pp_segment_sum.c read them.
  *
- * Entries of all rows are sorted once by (dictionary, stack): that gives the
- * table of stacks, and each entry its index into it.
+ * Entries of all rows are sorted once by (dictionary, stack); the sort is stable,
+ * so that each stack then has its rows in order.
  */
 #include "core/pp_segment.h"
 
 #include <string.h>
 
+#include "core/pp_segment_bits.h"
 #include "core/pp_segment_bytes.h"
 #include "core/pp_sort.h"
 
@@ -20,7 +21,7 @@ typedef struct Part
 {
 	uint32_t row, dict;
 	uint64_t dict_id, scale;
-	uint32_t first, nones, npairs; /* entries: those of one unit, then the others */
+	bool extra; /* not the first of its row */
 } Part;
 
 typedef struct SortKey
@@ -35,20 +36,27 @@ typedef struct Encoder
 	PpArena *arena;
 	const PpSegmentRow *rows;
 	uint32_t n;
-	uint64_t *scale;	  /* per row: of its first part */
-	uint8_t *counted;	  /* per row */
-	uint32_t *samples_at; /* per row: first of its parts; n + 1 */
-	uint32_t *samples_len;
+	uint64_t *scale;  /* per row: of its first part */
+	uint8_t *counted; /* per row */
 	Part *parts;
-	uint32_t nparts, ndicts;
+	uint32_t nparts, ndicts, nextras; /* extras: parts that are not the first of their row */
+	uint32_t *by_dict;				  /* parts, by dictionary and row */
 	uint64_t *dict_ids;
 	uint32_t *dict_stacks; /* per dictionary: how many */
-	uint32_t *index;	   /* per entry: its stack, then its index in the table */
-	int64_t *units;		   /* per entry that is not a one */
+	uint32_t *stack;	   /* per entry */
+	uint32_t *part;		   /* per entry */
+	int64_t *units;		   /* per entry */
 	uint32_t nentries;
-	uint32_t *stacks; /* the table */
-	uint32_t nstacks;
 	uint32_t greatest; /* stack */
+	SortKey *keys;	   /* entries by (dictionary, stack, row) */
+	uint32_t *starts;  /* per stack of the table: first of its keys; nstacks + 1 */
+	int64_t *sums;	   /* per stack, in units */
+	uint32_t nstacks;
+	uint64_t unit;	 /* of sums */
+	bool has_sums;	 /* they are in range */
+	bool is_signed;	 /* some units are negative */
+	uint32_t order;	 /* of the code of units */
+	size_t sums_len; /* bytes of samples up to the end of sums */
 } Encoder;
 
 static int
@@ -103,17 +111,16 @@ make_room(Encoder *e, PpError *err)
 		for (size_t j = 0; j < e->rows[i].samples_len; j++)
 			numbers += e->rows[i].samples[j] < 0x80;
 	}
-	if (numbers > UINT32_MAX)
+	if (numbers > PP_SEGMENT_MAX_ENTRIES)
 		return pp_fail(err, PP_EINVALID, PP_NO_OFFSET, "samples are too long for a segment");
 	e->parts = pp_arena_array(e->arena, parts, sizeof(Part));
-	e->index = pp_arena_array(e->arena, numbers, sizeof(uint32_t));
+	e->stack = pp_arena_array(e->arena, numbers, sizeof(uint32_t));
+	e->part = pp_arena_array(e->arena, numbers, sizeof(uint32_t));
 	e->units = pp_arena_array(e->arena, numbers, sizeof(int64_t));
 	e->scale = pp_arena_array(e->arena, e->n, sizeof(uint64_t));
 	e->counted = pp_arena_array(e->arena, e->n, 1);
-	e->samples_at = pp_arena_array(e->arena, (size_t) e->n + 1, sizeof(uint32_t));
-	e->samples_len = pp_arena_array(e->arena, e->n, sizeof(uint32_t));
-	if (e->parts == NULL || e->index == NULL || e->units == NULL || e->scale == NULL ||
-		e->counted == NULL || e->samples_at == NULL || e->samples_len == NULL)
+	if (e->parts == NULL || e->stack == NULL || e->part == NULL || e->units == NULL ||
+		e->scale == NULL || e->counted == NULL)
 		return pp_fail_nomem(err);
 	return PP_OK;
 }
@@ -130,9 +137,10 @@ take_list(Encoder *e, PpSamplesReader *reader, bool ones)
 	{
 		uint32_t stack = (uint32_t) (next + pp_column_u(&r));
 
-		e->index[e->nentries] = stack;
-		if (!ones)
-			e->units[e->nentries] = pp_column_z(&r);
+		e->stack[e->nentries] = stack;
+		e->part[e->nentries] = e->nparts;
+		e->units[e->nentries] = ones ? 1 : pp_column_z(&r);
+		e->is_signed |= e->units[e->nentries] < 0;
 		if (stack > e->greatest)
 			e->greatest = stack;
 		e->nentries++;
@@ -149,21 +157,21 @@ take_row(Encoder *e, uint32_t row, PpError *err)
 	PpCode code = pp_samples_open(&reader, e->rows[row].samples, e->rows[row].samples_len, err);
 
 	e->scale[row] = 0;
-	e->samples_at[row] = e->nparts;
 	for (uint32_t i = 0; code == PP_OK && i < reader.nparts; i++)
 	{
-		Part part = {.row = row, .first = e->nentries};
+		Part part = {.row = row};
 
 		if ((code = pp_samples_part(&reader, err)) != PP_OK)
 			break;
 		part.dict_id = reader.dict_id;
 		part.scale = reader.scale;
-		part.nones = take_list(e, &reader, true);
-		part.npairs = take_list(e, &reader, false);
-		if (part.nones + part.npairs == 0)
+		if (take_list(e, &reader, true) + take_list(e, &reader, false) == 0)
 			continue;
 		if (e->scale[row] == 0)
 			e->scale[row] = part.scale;
+		else
+			part.extra = true;
+		e->nextras += part.extra;
 		e->parts[e->nparts++] = part;
 	}
 	if (code == PP_OK)
@@ -178,8 +186,6 @@ take_rows(Encoder *e, PpError *err)
 
 	for (uint32_t i = 0; code == PP_OK && i < e->n; i++)
 		code = take_row(e, i, err);
-	if (code == PP_OK)
-		e->samples_at[e->n] = e->nparts;
 	return code;
 }
 
@@ -200,6 +206,7 @@ find_dicts(Encoder *e, PpError *err)
 	uint32_t *order = pp_arena_array(e->arena, e->nparts, sizeof(uint32_t));
 	PpCode code;
 
+	e->by_dict = order;
 	e->dict_ids = pp_arena_array(e->arena, e->nparts, sizeof(uint64_t));
 	e->dict_stacks = pp_arena_array(e->arena, e->nparts, sizeof(uint32_t));
 	if (order == NULL || e->dict_ids == NULL || e->dict_stacks == NULL)
@@ -250,48 +257,141 @@ sort_keys(SortKey **keys, SortKey **spare, uint32_t n, int bits)
 	}
 }
 
-/* Fill the table from sorted keys; entries get their index in their dictionary's. */
+/* Find where the keys of each stack begin, and how many stacks each dictionary has. */
 static void
-number_stacks(Encoder *e, const SortKey *keys, int stack_bits)
+list_stacks(Encoder *e, int stack_bits)
 {
 	for (uint32_t i = 0; i < e->nentries; i++)
 	{
-		uint32_t dict = (uint32_t) (keys[i].key >> stack_bits);
+		uint32_t dict = (uint32_t) (e->keys[i].key >> stack_bits);
 
-		if (i == 0 || keys[i].key != keys[i - 1].key)
-		{
-			if (i == 0 || dict != (uint32_t) (keys[i - 1].key >> stack_bits))
-				e->dict_stacks[dict] = 0;
-			e->stacks[e->nstacks++] = e->index[keys[i].entry];
-			e->dict_stacks[dict]++;
-		}
-		e->index[keys[i].entry] = e->dict_stacks[dict] - 1;
+		if (i > 0 && e->keys[i].key == e->keys[i - 1].key)
+			continue;
+		if (i == 0 || dict != (uint32_t) (e->keys[i - 1].key >> stack_bits))
+			e->dict_stacks[dict] = 0;
+		e->starts[e->nstacks++] = i;
+		e->dict_stacks[dict]++;
 	}
+	e->starts[e->nstacks] = e->nentries;
 }
 
 static PpCode
 find_stacks(Encoder *e, PpError *err)
 {
 	PpCode code = find_dicts(e, err);
-	SortKey *keys, *spare;
+	SortKey *spare;
 	int stack_bits = bits_of(e->greatest);
-	uint32_t n = 0;
 
 	if (code != PP_OK)
 		return code;
-	keys = pp_arena_array(e->arena, e->nentries, sizeof(SortKey));
+	e->keys = pp_arena_array(e->arena, e->nentries, sizeof(SortKey));
 	spare = pp_arena_array(e->arena, e->nentries, sizeof(SortKey));
-	e->stacks = pp_arena_array(e->arena, e->nentries, sizeof(uint32_t));
-	if (keys == NULL || spare == NULL || e->stacks == NULL)
+	e->starts = pp_arena_array(e->arena, (size_t) e->nentries + 1, sizeof(uint32_t));
+	if (e->keys == NULL || spare == NULL || e->starts == NULL)
 		return pp_fail_nomem(err);
-	for (uint32_t i = 0; i < e->nparts; i++)
-		for (uint32_t j = e->parts[i].nones + e->parts[i].npairs; j > 0; j--, n++)
-			keys[n] = (SortKey){(uint64_t) e->parts[i].dict << stack_bits | e->index[n], n};
-	sort_keys(&keys, &spare, n, stack_bits + bits_of(e->ndicts));
+	for (uint32_t i = 0; i < e->nentries; i++)
+		e->keys[i] = (SortKey){(uint64_t) e->parts[e->part[i]].dict << stack_bits | e->stack[i], i};
+	sort_keys(&e->keys, &spare, e->nentries, stack_bits + bits_of(e->ndicts));
 	if (pp_poll(e->alloc))
 		return pp_fail_canceled(err);
-	number_stacks(e, keys, stack_bits);
+	list_stacks(e, stack_bits);
 	return PP_OK;
+}
+
+/* ---- sums ---- */
+
+/* Sum of a stack in units; false if it is out of range. */
+static bool
+stack_sum(const Encoder *e, uint32_t stack, int64_t *sum)
+{
+	__int128 value = 0;
+
+	for (uint32_t i = e->starts[stack]; i < e->starts[stack + 1]; i++)
+	{
+		uint32_t entry = e->keys[i].entry;
+
+		value += (__int128) e->units[entry] * (int64_t) (e->parts[e->part[entry]].scale / e->unit);
+	}
+	*sum = (int64_t) value;
+	value *= (int64_t) e->unit;
+	return value >= INT64_MIN && value <= INT64_MAX;
+}
+
+static PpCode
+find_sums(Encoder *e, PpError *err)
+{
+	e->sums = pp_arena_array(e->arena, e->nstacks, sizeof(int64_t));
+	if (e->sums == NULL)
+		return pp_fail_nomem(err);
+	e->unit = 0;
+	for (uint32_t i = 0; i < e->nparts; i++)
+		e->unit = pp_unit_with(e->unit, (int64_t) e->parts[i].scale);
+	e->unit = e->unit == 0 ? 1 : e->unit;
+	e->has_sums = true;
+	for (uint32_t i = 0; e->has_sums && i < e->nstacks; i++)
+		e->has_sums = stack_sum(e, i, &e->sums[i]);
+	return PP_OK;
+}
+
+/* ---- lists ---- */
+
+/* What stands for the units of an entry. */
+static uint64_t
+units_code(const Encoder *e, uint32_t entry)
+{
+	return (e->is_signed ? pp_zigzag(e->units[entry]) : (uint64_t) e->units[entry]) - 1;
+}
+
+/* The order of the code that takes the fewest bits. */
+static void
+choose_order(Encoder *e)
+{
+	uint64_t lengths[65] = {0}, best = UINT64_MAX;
+
+	for (uint32_t i = 0; i < e->nentries; i++)
+	{
+		uint64_t code = units_code(e, i);
+
+		lengths[code == 0 ? 0 : 64 - __builtin_clzll(code)]++;
+	}
+	/* the order is added to the code, which must stay a number of 64 bits */
+	for (uint32_t k = 0; k == 0 || (k <= PP_GOLOMB_MAX_ORDER && lengths[64] + lengths[63] == 0); k++)
+	{
+		uint64_t bits = 0;
+
+		for (uint32_t length = 0; length <= 64; length++)
+			bits += lengths[length] * (1 + k + (length > k ? 2 * (length - k) : 0));
+		if (bits < best)
+		{
+			best = bits;
+			e->order = k;
+		}
+	}
+}
+
+static void
+put_list(const Encoder *e, PpBitWriter *w, uint32_t stack)
+{
+	uint32_t count = e->starts[stack + 1] - e->starts[stack], next = 0;
+	uint32_t b = pp_rice_bits(e->n, count);
+
+	pp_golomb_put(w, 0, count - 1);
+	for (uint32_t i = e->starts[stack]; i < e->starts[stack + 1]; i++)
+	{
+		uint32_t entry = e->keys[i].entry, row = e->parts[e->part[entry]].row;
+
+		pp_rice_put(w, b, row - next);
+		pp_golomb_put(w, e->order, units_code(e, entry));
+		next = row + 1;
+	}
+}
+
+static uint64_t
+put_lists(const Encoder *e, PpBitWriter *w)
+{
+	for (uint32_t i = 0; i < e->nstacks; i++)
+		put_list(e, w, i);
+	return w->total;
 }
 
 /* ---- samples ---- */
@@ -302,6 +402,9 @@ put_stacks(const Encoder *e, uint8_t *p)
 	uint32_t at = 0;
 
 	*p++ = PP_SEGMENT_VERSION;
+	*p++ = e->is_signed ? PP_SEGMENT_SIGNED : 0;
+	*p++ = (uint8_t) e->order;
+	p = pp_put_varint(p, e->unit);
 	p = pp_put_varint(p, e->ndicts);
 	for (uint32_t i = 0; i < e->ndicts; i++)
 	{
@@ -314,48 +417,33 @@ put_stacks(const Encoder *e, uint8_t *p)
 
 		for (uint32_t j = 0; j < e->dict_stacks[i]; j++, at++)
 		{
-			p = pp_put_varint(p, e->stacks[at] - next);
-			next = (uint64_t) e->stacks[at] + 1;
+			uint32_t stack = e->stack[e->keys[e->starts[at]].entry];
+
+			p = pp_put_varint(p, stack - next);
+			next = (uint64_t) stack + 1;
+			if (e->has_sums)
+				p = pp_put_varint(p, pp_zigzag(e->sums[at]));
 		}
 	}
 	return p;
 }
 
 static uint8_t *
-put_part(const Encoder *e, uint8_t *p, const Part *part)
+put_extras(const Encoder *e, uint8_t *p)
 {
-	uint32_t at = part->first;
-	uint64_t next = 0;
+	uint32_t dict = 0;
 
-	p = pp_put_varint(p, part->nones);
-	for (uint32_t i = 0; i < part->nones; i++, at++)
+	p = pp_put_varint(p, e->nextras);
+	for (uint32_t i = 0; i < e->nparts; i++)
 	{
-		p = pp_put_varint(p, e->index[at] - next);
-		next = (uint64_t) e->index[at] + 1;
-	}
-	p = pp_put_varint(p, part->npairs);
-	next = 0;
-	for (uint32_t i = 0; i < part->npairs; i++, at++)
-	{
-		p = pp_put_varint(p, e->index[at] - next);
-		p = pp_put_varint(p, pp_zigzag(e->units[at]));
-		next = (uint64_t) e->index[at] + 1;
-	}
-	return p;
-}
+		const Part *part = &e->parts[e->by_dict[i]];
 
-static uint8_t *
-put_row(const Encoder *e, uint8_t *p, uint32_t row)
-{
-	uint32_t next = 0;
-
-	for (uint32_t i = e->samples_at[row]; i < e->samples_at[row + 1]; i++)
-	{
-		p = pp_put_varint(p, e->parts[i].dict - next);
-		if (i > e->samples_at[row])
-			p = pp_put_varint(p, e->parts[i].scale);
-		p = put_part(e, p, &e->parts[i]);
-		next = e->parts[i].dict + 1;
+		if (!part->extra)
+			continue;
+		p = pp_put_varint(p, part->dict - dict);
+		p = pp_put_varint(p, part->row);
+		p = pp_put_varint(p, part->scale);
+		dict = part->dict;
 	}
 	return p;
 }
@@ -370,26 +458,30 @@ cut(const PpAlloc *alloc, uint8_t *bytes, const uint8_t *end, size_t *len)
 	return shorter != NULL ? shorter : bytes;
 }
 
+#define SAMPLES_MAX 64 /* what is there once */
+
 static PpCode
 encode_samples(Encoder *e, PpSegmentBytes *out, PpError *err)
 {
-	size_t index_bytes = (size_t) (bits_of(e->nstacks) + 7) / 7;
-	size_t room = 6 + 13 * (size_t) e->ndicts + 5 * (size_t) e->nstacks + 25 * (size_t) e->nparts;
+	PpBitWriter counter = {.p = NULL}, writer;
+	size_t room;
 	uint8_t *p;
+	PpCode code = find_sums(e, err);
 
-	for (uint32_t i = 0; i < e->nparts; i++)
-		room += e->parts[i].nones * index_bytes + e->parts[i].npairs * (index_bytes + 10);
+	if (code != PP_OK)
+		return code;
+	choose_order(e);
+	room = SAMPLES_MAX + 13 * (size_t) e->ndicts + 15 * (size_t) e->nstacks +
+		   20 * (size_t) e->nextras + (size_t) (put_lists(e, &counter) / 8);
 	if ((out->samples = e->alloc->alloc(e->alloc->ctx, room)) == NULL)
 		return pp_fail_nomem(err);
 	p = put_stacks(e, out->samples);
-	for (uint32_t i = 0; i < e->n; i++)
-	{
-		uint8_t *end = put_row(e, p, i);
-
-		e->samples_len[i] = (uint32_t) (end - p);
-		p = end;
-	}
-	out->samples = cut(e->alloc, out->samples, p, &out->samples_len);
+	e->sums_len = (size_t) (p - out->samples);
+	p = put_extras(e, p);
+	p = pp_put_varint(p, e->nentries);
+	writer = (PpBitWriter){.p = p};
+	(void) put_lists(e, &writer);
+	out->samples = cut(e->alloc, out->samples, pp_bits_end(&writer), &out->samples_len);
 	return PP_OK;
 }
 
@@ -485,7 +577,8 @@ find_series(Encoder *e, uint32_t *index, int64_t *series, uint32_t *nseries, PpE
 static uint8_t
 head_flags(const Encoder *e)
 {
-	uint8_t flags = 0;
+	uint8_t flags =
+		(e->has_sums ? 0 : PP_SEGMENT_NO_SUMS) | (e->nextras > 0 ? PP_SEGMENT_MORE_SCALES : 0);
 
 	for (uint32_t i = 0; i < e->n; i++)
 	{
@@ -506,13 +599,9 @@ put_lengths(const Encoder *e, uint8_t *p, uint8_t flags)
 
 	for (uint32_t i = 0; i < nscales; i++)
 		p = pp_put_varint(p, e->scale[i] << 1 | e->counted[i]);
-	for (uint32_t i = 0; i < e->n; i++)
-	{
-		p = pp_put_varint(p, e->samples_len[i]);
-		if (flags & PP_SEGMENT_HAS_SPANS)
-			p = pp_put_varint(p, e->rows[i].spans_len);
-	}
-	return p;
+	for (uint32_t i = 0; (flags & PP_SEGMENT_HAS_SPANS) && i < e->n; i++)
+		p = pp_put_varint(p, e->rows[i].spans_len);
+	return pp_put_varint(p, e->sums_len);
 }
 
 #define HEAD_MAX	 64 /* what is there once */

@@ -7,23 +7,31 @@
 
 #include "core/pp_samples_bytes.h"
 #include "core/pp_segment.h"
+#include "core/pp_segment_bits.h"
 #include "core/pp_wire.h"
 
 #define PP_SEGMENT_DURATIONS_DIFFER 1
 #define PP_SEGMENT_SCALES_DIFFER	2
 #define PP_SEGMENT_HAS_SPANS		4
-#define PP_SEGMENT_KNOWN_FLAGS		7
+#define PP_SEGMENT_NO_SUMS			8
+#define PP_SEGMENT_MORE_SCALES		16
+#define PP_SEGMENT_KNOWN_FLAGS		31
+
+/* Of samples */
+#define PP_SEGMENT_SIGNED 1
 
 /* Where the parts of the samples of a segment are. */
 typedef struct PpSegmentTable
 {
+	bool is_signed; /* some values are negative */
+	uint32_t order; /* of the code of values */
+	uint64_t unit;	/* of sums */
 	uint32_t ndicts, nstacks;
-	const uint8_t *dicts; /* dict_id and number of stacks of each */
-	const uint8_t *ids;	  /* of stacks */
-	const uint8_t *rows;
+	const uint8_t *dicts;		  /* dict_id and number of stacks of each */
+	const uint8_t *ids, *ids_end; /* of stacks, with their sums */
 } PpSegmentTable;
 
-/* Dictionaries and their counts are sound; ids and rows were not looked at. */
+/* Dictionaries and their counts are sound; what follows was not looked at. */
 extern PpCode pp_segment_table(const PpSegmentHead *head, const uint8_t *samples, size_t len,
 							   PpSegmentTable *table, PpError *err);
 
@@ -111,6 +119,16 @@ pp_column_times(PpColumnReader *r, int64_t value, int64_t unit)
 	pp_column_wrong(r, "number is out of range");
 	return 0;
 }
+
+/*
+ * What comes behind the table: scales that the head does not have (three numbers
+ * each), the number of entries, and the bits of their lists.
+ */
+extern PpCode pp_segment_lists(const PpSegmentTable *table, const uint8_t *samples, size_t len,
+							   PpColumnReader *scales, uint32_t *nscales, PpBitReader *bits,
+							   uint32_t *nentries, PpError *err);
+/* All bits were read, and none was wrong. */
+extern PpCode pp_segment_lists_end(const PpBitReader *bits, PpError *err);
 
 static inline uint8_t *
 pp_put_fixed64(uint8_t *p, uint64_t value)

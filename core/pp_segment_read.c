@@ -57,14 +57,11 @@ make_rows(PpSegmentHead *head, PpArena *arena, PpError *err)
 	head->total = pp_arena_array(arena, n, sizeof(int64_t));
 	head->scale = pp_arena_array(arena, n, sizeof(uint64_t));
 	head->counted = pp_arena_array(arena, n, sizeof(uint8_t));
-	head->samples_len = pp_arena_array(arena, n, sizeof(uint32_t));
 	head->spans_len = pp_arena_array(arena, n, sizeof(uint32_t));
-	head->samples_at = pp_arena_array(arena, n + 1, sizeof(uint64_t));
 	head->spans_at = pp_arena_array(arena, n + 1, sizeof(uint64_t));
 	if (head->series == NULL || head->at == NULL || head->series_index == NULL ||
 		head->duration == NULL || head->total == NULL || head->scale == NULL ||
-		head->counted == NULL || head->samples_len == NULL || head->spans_len == NULL ||
-		head->samples_at == NULL || head->spans_at == NULL)
+		head->counted == NULL || head->spans_len == NULL || head->spans_at == NULL)
 		return pp_fail_nomem(err);
 	return PP_OK;
 }
@@ -144,23 +141,20 @@ read_scales(PpColumnReader *r, PpSegmentHead *head, bool differ)
 }
 
 static void
-read_lengths(PpColumnReader *r, PpSegmentHead *head, bool spans)
+read_spans(PpColumnReader *r, PpSegmentHead *head, bool spans)
 {
-	head->samples_at[0] = head->spans_at[0] = 0;
+	head->spans_at[0] = 0;
 	for (uint32_t i = 0; i < head->n; i++)
 	{
-		uint64_t samples = pp_column_u(r);
-		uint64_t span = spans ? pp_column_u(r) : 0;
+		uint64_t len = spans ? pp_column_u(r) : 0;
 
-		if (samples > UINT32_MAX || span > UINT32_MAX)
+		if (len > UINT32_MAX)
 		{
 			pp_column_wrong(r, "bad length");
-			samples = span = 0;
+			len = 0;
 		}
-		head->samples_len[i] = (uint32_t) samples;
-		head->spans_len[i] = (uint32_t) span;
-		head->samples_at[i + 1] = head->samples_at[i] + samples;
-		head->spans_at[i + 1] = head->spans_at[i] + span;
+		head->spans_len[i] = (uint32_t) len;
+		head->spans_at[i + 1] = head->spans_at[i] + len;
 	}
 }
 
@@ -194,42 +188,37 @@ pp_segment_head(const uint8_t *data, size_t len, PpArena *arena, PpSegmentHead *
 	read_durations(&r, head, (flags & PP_SEGMENT_DURATIONS_DIFFER) != 0);
 	read_totals(&r, head);
 	read_scales(&r, head, (flags & PP_SEGMENT_SCALES_DIFFER) != 0);
-	read_lengths(&r, head, (flags & PP_SEGMENT_HAS_SPANS) != 0);
+	read_spans(&r, head, (flags & PP_SEGMENT_HAS_SPANS) != 0);
+	head->sums_len = pp_column_u(&r);
+	head->has_sums = (flags & PP_SEGMENT_NO_SUMS) == 0;
+	head->more_scales = (flags & PP_SEGMENT_MORE_SCALES) != 0;
 	if (r.wrong == NULL && r.p != r.end)
 		pp_column_wrong(&r, "bytes after the end");
 	return r.wrong == NULL ? PP_OK : fail_at(&r, "head", err);
 }
 
-/* ---- stacks ---- */
+/* ---- samples by row ---- */
 
-PpCode
-pp_segment_stacks(const PpSegmentHead *head, const uint8_t *samples, size_t len, PpArena *arena,
-				  PpSegmentStacks *stacks, PpError *err)
+static PpCode
+read_table(const PpSegmentHead *head, const PpSegmentTable *table, PpArena *arena,
+		   PpSegmentStacks *stacks, PpError *err)
 {
-	PpSegmentTable table;
-	PpColumnReader r;
-	PpCode code = pp_segment_table(head, samples, len, &table, err);
+	PpColumnReader dicts = open_column(table->dicts, (size_t) (table->ids - table->dicts));
+	PpColumnReader r = open_column(table->ids, (size_t) (table->ids_end - table->ids));
 
-	if (code != PP_OK)
-		return code;
-	stacks->ndicts = table.ndicts;
-	stacks->dict_id = pp_arena_array(arena, table.ndicts, sizeof(uint64_t));
-	stacks->first = pp_arena_array(arena, (size_t) table.ndicts + 1, sizeof(uint32_t));
-	stacks->stacks = pp_arena_array(arena, table.nstacks, sizeof(uint32_t));
+	stacks->ndicts = table->ndicts;
+	stacks->dict_id = pp_arena_array(arena, table->ndicts, sizeof(uint64_t));
+	stacks->first = pp_arena_array(arena, (size_t) table->ndicts + 1, sizeof(uint32_t));
+	stacks->stacks = pp_arena_array(arena, table->nstacks, sizeof(uint32_t));
 	if (stacks->dict_id == NULL || stacks->first == NULL || stacks->stacks == NULL)
 		return pp_fail_nomem(err);
 	stacks->first[0] = 0;
-	r = open_column(table.dicts, (size_t) (table.ids - table.dicts));
-	for (uint32_t i = 0; i < table.ndicts; i++)
-	{
-		stacks->dict_id[i] = pp_column_fixed64(&r);
-		stacks->first[i + 1] = stacks->first[i] + (uint32_t) pp_column_u(&r);
-	}
-	r = open_column(table.ids, (size_t) (table.rows - table.ids));
-	for (uint32_t i = 0; i < table.ndicts; i++)
+	for (uint32_t i = 0; i < table->ndicts; i++)
 	{
 		uint64_t next = 0;
 
+		stacks->dict_id[i] = pp_column_fixed64(&dicts);
+		stacks->first[i + 1] = stacks->first[i] + (uint32_t) pp_column_u(&dicts);
 		for (uint32_t j = stacks->first[i]; j < stacks->first[i + 1]; j++)
 		{
 			uint64_t gap = pp_column_u(&r);
@@ -238,123 +227,209 @@ pp_segment_stacks(const PpSegmentHead *head, const uint8_t *samples, size_t len,
 				pp_column_wrong(&r, "bad stack id");
 			stacks->stacks[j] = (uint32_t) (next + gap);
 			next = (uint64_t) stacks->stacks[j] + 1;
+			if (head->has_sums)
+				(void) pp_column_u(&r);
 		}
 	}
 	if (r.wrong == NULL && r.p != r.end)
-		pp_column_wrong(&r, "bytes after the stacks");
+		pp_column_wrong(&r, "bytes behind the stacks");
 	return r.wrong == NULL ? PP_OK : fail_at(&r, "samples", err);
+}
+
+static PpCode
+read_more_scales(const PpSegmentHead *head, PpColumnReader *r, uint32_t n, PpArena *arena,
+				 PpSegmentStacks *stacks, PpError *err)
+{
+	uint64_t dict = 0;
+
+	stacks->nscales = n;
+	stacks->scales = pp_arena_array(arena, n, sizeof(*stacks->scales));
+	if (stacks->scales == NULL)
+		return pp_fail_nomem(err);
+	for (uint32_t i = 0; i < n; i++)
+	{
+		uint64_t step = pp_column_u(r), row = pp_column_u(r);
+
+		dict = step <= UINT32_MAX ? dict + step : UINT32_MAX;
+		stacks->scales[i].scale = (uint64_t) pp_column_unit(r);
+		if (dict >= stacks->ndicts || row >= head->n ||
+			(i > 0 && step == 0 && row <= stacks->scales[i - 1].row))
+		{
+			pp_column_wrong(r, "bad scale");
+			return fail_at(r, "samples", err);
+		}
+		stacks->scales[i].dict = (uint32_t) dict;
+		stacks->scales[i].row = (uint32_t) row;
+	}
+	return r->wrong == NULL ? PP_OK : fail_at(r, "samples", err);
+}
+
+/* An entry as it is read, stack by stack. */
+typedef struct Entry
+{
+	uint32_t row, index;
+	int64_t units;
+} Entry;
+
+/* The lists of all stacks; how many entries each row has is counted in row_first[row + 1]. */
+static PpCode
+read_entries(const PpSegmentHead *head, const PpSegmentTable *table, PpBitReader *bits,
+			 PpSegmentStacks *stacks, Entry *entries, uint32_t nentries, PpError *err)
+{
+	uint32_t n = 0;
+
+	for (uint32_t i = 0; i < table->nstacks; i++)
+	{
+		uint64_t count = pp_golomb_read(bits, 0) + 1, next = 0;
+		uint32_t b;
+
+		if (count > head->n || count > nentries - n || bits->wrong)
+			return pp_fail(err, PP_EMALFORMED, PP_NO_OFFSET, "samples of a segment: bad list of rows");
+		b = pp_rice_bits(head->n, (uint32_t) count);
+		for (; count > 0; count--, n++)
+		{
+			uint64_t gap, code;
+			int64_t units;
+
+			pp_bits_pair(bits, b, head->n, table->order, &gap, &code);
+			next += gap;
+			units = table->is_signed ? pp_unzigzag(code + 1) : (int64_t) (code + 1);
+			if (next >= head->n || units == 0 || (!table->is_signed && units < 0))
+				return pp_fail(err, PP_EMALFORMED, PP_NO_OFFSET, "samples of a segment: bad entry");
+			entries[n] = (Entry){(uint32_t) next, i, units};
+			stacks->row_first[next + 1]++;
+			next++;
+		}
+	}
+	if (n != nentries)
+		return pp_fail(err, PP_EMALFORMED, PP_NO_OFFSET, "samples of a segment: entries are missing");
+	return pp_segment_lists_end(bits, err);
+}
+
+/* Put entries in the order of rows; in a row they stay in the order of stacks. */
+static PpCode
+sort_entries(const PpSegmentHead *head, const Entry *entries, uint32_t nentries, PpArena *arena,
+			 PpSegmentStacks *stacks, PpError *err)
+{
+	uint64_t *next = pp_arena_array(arena, head->n, sizeof(uint64_t));
+
+	stacks->index = pp_arena_array(arena, nentries, sizeof(uint32_t));
+	stacks->units = pp_arena_array(arena, nentries, sizeof(int64_t));
+	if (next == NULL || stacks->index == NULL || stacks->units == NULL)
+		return pp_fail_nomem(err);
+	for (uint32_t i = 0; i < head->n; i++)
+	{
+		stacks->row_first[i + 1] += stacks->row_first[i];
+		next[i] = stacks->row_first[i];
+	}
+	for (uint32_t i = 0; i < nentries; i++)
+	{
+		uint64_t at = next[entries[i].row]++;
+
+		stacks->index[at] = entries[i].index;
+		stacks->units[at] = entries[i].units;
+	}
+	return PP_OK;
+}
+
+PpCode
+pp_segment_stacks(const PpSegmentHead *head, const uint8_t *samples, size_t len, PpArena *arena,
+				  PpSegmentStacks *stacks, PpError *err)
+{
+	PpSegmentTable table;
+	PpColumnReader scales;
+	PpBitReader bits;
+	Entry *entries;
+	uint32_t nscales, nentries;
+	PpCode code = pp_segment_table(head, samples, len, &table, err);
+
+	if (code != PP_OK ||
+		(code = pp_segment_lists(&table, samples, len, &scales, &nscales, &bits, &nentries, err)) !=
+			PP_OK ||
+		(code = read_table(head, &table, arena, stacks, err)) != PP_OK ||
+		(code = read_more_scales(head, &scales, nscales, arena, stacks, err)) != PP_OK)
+		return code;
+	stacks->row_first = pp_arena_zalloc(arena, ((size_t) head->n + 1) * sizeof(uint64_t));
+	entries = pp_arena_array(arena, nentries, sizeof(Entry));
+	if (stacks->row_first == NULL || entries == NULL)
+		return pp_fail_nomem(err);
+	if ((code = read_entries(head, &table, &bits, stacks, entries, nentries, err)) != PP_OK)
+		return code;
+	return sort_entries(head, entries, nentries, arena, stacks, err);
 }
 
 /* ---- single rows ---- */
 
-/* A row on its way back to bytes of pprof.samples. */
-typedef struct RowWriter
+/* Scale of a part that is not the first of its row; 0 if there is none. */
+static uint64_t
+find_scale(const PpSegmentStacks *stacks, uint32_t dict, uint32_t row)
 {
-	const PpSegmentStacks *stacks;
-	PpColumnReader r;
-	uint8_t *out; /* NULL: count the bytes only */
-	size_t len;
-} RowWriter;
+	uint32_t low = 0, high = stacks->nscales;
 
-static void
-write_u(RowWriter *w, uint64_t value)
-{
-	uint8_t bytes[PP_VARINT_MAX];
-	size_t len = (size_t) (pp_put_varint(bytes, value) - bytes);
-
-	if (w->out != NULL)
-		memcpy(w->out + w->len, bytes, len);
-	w->len += len;
-}
-
-/* One list of indexes, as stacks. */
-static uint32_t
-write_list(RowWriter *w, uint32_t dict, int64_t scale, bool ones)
-{
-	uint32_t first = w->stacks->first[dict], end = w->stacks->first[dict + 1];
-	uint32_t n = pp_column_count(&w->r, ones ? 1 : 2);
-	uint64_t index = first, next = 0;
-
-	write_u(w, n);
-	for (uint32_t i = 0; i < n && w->r.wrong == NULL; i++, index++)
+	while (low < high)
 	{
-		uint64_t gap = pp_column_u(&w->r);
-		uint32_t stack;
+		uint32_t middle = low + (high - low) / 2;
 
-		if (gap >= end - index)
-		{
-			pp_column_wrong(&w->r, "unknown stack");
-			break;
-		}
-		index += gap;
-		stack = w->stacks->stacks[index];
-		write_u(w, stack - next);
-		next = (uint64_t) stack + 1;
-		if (!ones)
-		{
-			int64_t units = pp_column_z(&w->r);
-
-			if (units == 0 || units == 1)
-				pp_column_wrong(&w->r, "bad value");
-			(void) pp_column_times(&w->r, units, scale);
-			write_u(w, pp_zigzag(units));
-		}
+		if (stacks->scales[middle].dict < dict ||
+			(stacks->scales[middle].dict == dict && stacks->scales[middle].row < row))
+			low = middle + 1;
+		else
+			high = middle;
 	}
-	return n;
+	if (low < stacks->nscales && stacks->scales[low].dict == dict && stacks->scales[low].row == row)
+		return stacks->scales[low].scale;
+	return 0;
 }
 
-static void
-write_part(RowWriter *w, uint32_t *next_dict, int64_t scale, bool first)
+/* Entries [from, to) of the row, all of one dictionary, as a part. */
+static PpCode
+make_part(const PpSegmentHead *head, const PpSegmentStacks *stacks, uint32_t row, uint64_t from,
+		  uint64_t to, uint32_t dict, PpSampleEntry *entries, PpSamplesPart *part, PpError *err)
 {
-	uint64_t dict = pp_column_u(&w->r);
-	uint8_t id[8];
+	bool first = from == stacks->row_first[row];
+	uint64_t scale = first ? head->scale[row] : find_scale(stacks, dict, row);
 
-	if (dict >= w->stacks->ndicts - *next_dict)
+	if (scale == 0 || scale > INT64_MAX)
+		return pp_fail(err, PP_EMALFORMED, PP_NO_OFFSET, "samples of a segment: bad scale");
+	for (uint64_t i = from; i < to; i++)
 	{
-		pp_column_wrong(&w->r, "unknown dictionary");
-		return;
+		entries[i - from].stack = stacks->stacks[stacks->index[i]];
+		if (__builtin_mul_overflow(stacks->units[i], (int64_t) scale, &entries[i - from].value))
+			return pp_fail(err,
+						   PP_EMALFORMED,
+						   PP_NO_OFFSET,
+						   "samples of a segment: value is out of range");
 	}
-	dict += *next_dict;
-	if (!first)
-		scale = pp_column_unit(&w->r);
-	(void) pp_put_fixed64(id, w->stacks->dict_id[dict]);
-	if (w->out != NULL)
-		memcpy(w->out + w->len, id, sizeof(id));
-	w->len += sizeof(id);
-	write_u(w, (uint64_t) scale);
-	if (write_list(w, (uint32_t) dict, scale, true) + write_list(w, (uint32_t) dict, scale, false) ==
-		0)
-		pp_column_wrong(&w->r, "no samples of a dictionary");
-	*next_dict = (uint32_t) dict + 1;
+	*part = (PpSamplesPart){.dict_id = stacks->dict_id[dict],
+							.scale = scale,
+							.n = (uint32_t) (to - from),
+							.entries = entries};
+	return PP_OK;
 }
 
-/* The whole row; its number of parts is known once it was counted. */
-static uint32_t
-write_row(RowWriter *w, const PpSegmentHead *head, uint32_t row, uint32_t nparts)
+static PpCode
+make_parts(const PpSegmentHead *head, const PpSegmentStacks *stacks, uint32_t row,
+		   PpSampleEntry *entries, PpSamplesPart *parts, uint32_t *nparts, PpError *err)
 {
-	uint32_t dict = 0, n = 0;
+	uint64_t at = stacks->row_first[row], end = stacks->row_first[row + 1];
 
-	w->len = 0;
-	if (w->out != NULL)
+	*nparts = 0;
+	for (uint32_t dict = 0; at < end; dict++)
 	{
-		w->out[0] = PP_SAMPLES_VERSION;
-		w->out[1] = head->counted[row] ? PP_SAMPLES_COUNTED : 0;
+		uint64_t from = at;
+		PpCode code;
+
+		while (at < end && stacks->index[at] < stacks->first[dict + 1])
+			at++;
+		if (at == from)
+			continue;
+		code = make_part(head, stacks, row, from, at, dict, entries, &parts[*nparts], err);
+		if (code != PP_OK)
+			return code;
+		entries += at - from;
+		(*nparts)++;
 	}
-	w->len = 2;
-	write_u(w, nparts);
-	while (w->r.p < w->r.end && w->r.wrong == NULL)
-		write_part(w, &dict, (int64_t) head->scale[row], n++ == 0);
-	return n;
-}
-
-static void
-open_row(RowWriter *w, const PpSegmentHead *head, const uint8_t *samples, size_t len, uint32_t row)
-{
-	const uint8_t *start = samples + (len - head->samples_at[head->n]) + head->samples_at[row];
-
-	w->r = open_column(start, head->samples_len[row]);
-	if (head->samples_len[row] > 0 && (head->scale[row] == 0 || head->scale[row] > INT64_MAX))
-		pp_column_wrong(&w->r, "bad scale");
+	return PP_OK;
 }
 
 PpCode
@@ -362,23 +437,32 @@ pp_segment_row(const PpSegmentHead *head, const PpSegmentStacks *stacks, const u
 			   size_t len, uint32_t row, const PpAlloc *alloc, uint8_t **out, size_t *out_len,
 			   PpError *err)
 {
-	RowWriter w = {.stacks = stacks};
+	PpArena *arena;
+	PpSampleEntry *entries;
+	PpSamplesPart *parts;
+	uint64_t n;
 	uint32_t nparts;
+	PpCode code;
 
-	if (row >= head->n || head->samples_at[head->n] > len)
+	if (row >= head->n)
 		return pp_fail(err, PP_EINVALID, PP_NO_OFFSET, "the segment does not have row %u", row);
-	open_row(&w, head, samples, len, row);
-	nparts = write_row(&w, head, row, 0);
-	if (w.r.wrong != NULL)
-		return fail_at(&w.r, "samples", err);
-	/* the number of parts may take more bytes than that of none */
-	if ((w.out = alloc->alloc(alloc->ctx, w.len + 5)) == NULL)
+	if ((arena = pp_arena_new(alloc)) == NULL)
 		return pp_fail_nomem(err);
-	open_row(&w, head, samples, len, row);
-	(void) write_row(&w, head, row, nparts);
-	*out = w.out;
-	*out_len = w.len;
-	return PP_OK;
+	n = stacks->row_first[row + 1] - stacks->row_first[row];
+	entries = pp_arena_array(arena, n, sizeof(PpSampleEntry));
+	parts = pp_arena_array(arena, n < stacks->ndicts ? n : stacks->ndicts, sizeof(PpSamplesPart));
+	if (entries == NULL || parts == NULL)
+		code = pp_fail_nomem(err);
+	else if ((code = make_parts(head, stacks, row, entries, parts, &nparts, err)) == PP_OK)
+		code = pp_samples_encode(parts,
+								 nparts,
+								 head->counted[row] ? PP_SAMPLES_COUNTED : 0,
+								 alloc,
+								 out,
+								 out_len,
+								 err);
+	pp_arena_free(arena);
+	return code;
 }
 
 PpCode
