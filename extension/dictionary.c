@@ -400,7 +400,7 @@ dictionary_flush(WriterDict *writer)
 	CORE_CHECK(pp_dict_chunk(writer->dict, core_alloc_create(CurrentMemoryContext), &data, &len, &err),
 			   &err);
 	wrote_chunks = true;
-	dictionary_append(&writer->owner, number, data, len);
+	dictionary_append(&writer->owner, number, number, data, len);
 	pfree(data);
 	dictionary_loaded(&writer->chunks, number, number);
 	return shift;

@@ -92,8 +92,9 @@ extern void dictionary_load_failed(const DictOwner *owner, const DictChunks *chu
 								   const PpError *err) pg_attribute_noreturn();
 /* The row [first_no, last_no] is loaded: others before it may be missing. */
 extern void dictionary_loaded(DictChunks *chunks, int32 first_no, int32 last_no);
-/* Insert a chunk. */
-extern void dictionary_append(const DictOwner *owner, int32 number, const uint8_t *data, size_t len);
+/* Insert a row: a chunk, or several that were packed. */
+extern void dictionary_append(const DictOwner *owner, int32 first_no, int32 last_no,
+							  const uint8_t *data, size_t len);
 
 /* --- dictionary_read.c: for reading --- */
 

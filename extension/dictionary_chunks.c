@@ -49,16 +49,16 @@ static const PartitionPlan read_gaps[] =
 
 static const PartitionPlan add_chunk[] =
 	{[DICTIONARY_OF_DAY] = {.sql = "INSERT INTO pprof.%s (service_id, dict_id, day, first_no, last_no, data) "
-								   "VALUES ($1, $2, $3, $4, $4, $5)",
+								   "VALUES ($1, $2, $3, $4, $5, $6)",
 							.parent = "chunks",
-							.nargs = 5,
-							.args = {INT8OID, INT8OID, DATEOID, INT4OID, BYTEAOID}},
+							.nargs = 6,
+							.args = {INT8OID, INT8OID, DATEOID, INT4OID, INT4OID, BYTEAOID}},
 	 [DICTIONARY_OF_PATHS] = {.sql = "INSERT INTO pprof.%s (service_id, dict_id, month, first_no, last_no, data) "
-									 "VALUES ($1, $2, $3, $4, $4, $5)",
+									 "VALUES ($1, $2, $3, $4, $5, $6)",
 							  .parent = "paths",
 							  .by_month = true,
-							  .nargs = 5,
-							  .args = {INT8OID, INT8OID, DATEOID, INT4OID, BYTEAOID}}};
+							  .nargs = 6,
+							  .args = {INT8OID, INT8OID, DATEOID, INT4OID, INT4OID, BYTEAOID}}};
 
 static int
 gap_of(const DictChunks *chunks, int32 number)
@@ -231,12 +231,14 @@ dictionary_load_all(PpDict *dict, const DictOwner *owner, DictChunks *chunks)
 }
 
 void
-dictionary_append(const DictOwner *owner, int32 number, const uint8_t *data, size_t len)
+dictionary_append(const DictOwner *owner, int32 first_no, int32 last_no, const uint8_t *data,
+				  size_t len)
 {
-	Datum values[5] = {Int64GetDatum(owner->service_id),
+	Datum values[6] = {Int64GetDatum(owner->service_id),
 					   Int64GetDatum((int64) owner->dict_id),
 					   DateADTGetDatum(owner->begins),
-					   Int32GetDatum(number),
+					   Int32GetDatum(first_no),
+					   Int32GetDatum(last_no),
 					   PointerGetDatum(storage_bytea(data, len))};
 
 	partition_run(&add_chunk[owner->family], owner->begins, values, NULL);

@@ -4,6 +4,7 @@
  */
 #include "postgres.h"
 
+#include "miscadmin.h"
 #include "utils/guc.h"
 
 #include "compat.h"
@@ -404,7 +405,8 @@ pprof_define_gucs(void)
 							8192,
 							16,
 							1 << 20,
-							PGC_POSTMASTER,
+							/* later it has no effect, and could not be defined so */
+							process_shared_preload_libraries_in_progress ? PGC_POSTMASTER : PGC_SIGHUP,
 							0,
 							NULL,
 							NULL,

@@ -50,6 +50,12 @@ lock_day(int64 service_id, DateADT day, StorageLock mode)
 	(void) acquire(lock_day_key(service_id, day), FIELD_DAY, mode, true);
 }
 
+bool
+lock_day_try(int64 service_id, DateADT day, StorageLock mode)
+{
+	return acquire(lock_day_key(service_id, day), FIELD_DAY, mode, false);
+}
+
 void
 lock_dictionary(uint64 dict_id)
 {

@@ -28,6 +28,7 @@ extern void lock_day(int64 service_id, DateADT day, StorageLock mode);
 
 /* False if somebody else has it in a mode that conflicts. */
 extern bool lock_service_try(int64 service_id, StorageLock mode);
+extern bool lock_day_try(int64 service_id, DateADT day, StorageLock mode);
 
 /*
  * Wait until nobody else is making the row of a dictionary; held until the

@@ -145,7 +145,7 @@ path_dictionary_flush(PathDictionary *paths)
 			   &err);
 	if (len == 0)
 		return;
-	dictionary_append(&paths->owner, paths->chunks.next, data, len);
+	dictionary_append(&paths->owner, paths->chunks.next, paths->chunks.next, data, len);
 	dictionary_loaded(&paths->chunks, paths->chunks.next, paths->chunks.next);
 	pfree(data);
 }
