@@ -13,6 +13,7 @@
 #include "utils/timestamp.h"
 #include "utils/uuid.h"
 
+#include "core/pp_totals.h"
 #include "core_glue.h"
 #include "plan.h"
 #include "segment.h"
@@ -232,52 +233,102 @@ plan_takes_all(const RangePlan *plan)
 typedef struct RollupReader
 {
 	RangePlan *plan;
-	bool days;
+	Source source;
 	PlanRollupVisit visit;
 	void *context;
 } RollupReader;
 
+/* Are all profiles of the hour of totals in the range? */
+static bool
+all_inside(const RangePlan *plan, const SourceRow *totals)
+{
+	PpBytes bytes = source_bytes(totals, TOTALS_HEAD);
+	PpTotalsHead head;
+	PpError err;
+
+	CORE_CHECK(pp_totals_head((const uint8_t *) bytes.data, bytes.len, core_arena_create(), &head, &err),
+			   &err);
+	return head.first_at >= plan->since && head.last_at < plan->until;
+}
+
 static void
-take_rollup(void *context, const SourceRow *row)
+take_edge(void *context, const SourceRow *row)
+{
+	RangePlan *plan = context;
+
+	if (all_inside(plan, row))
+		cover(plan, &plan->inside, row->target, DatumGetTimestampTz(source_value(row, TOTALS_HOUR)));
+}
+
+static void
+take_day(void *context, const SourceRow *row)
+{
+	RollupReader *reader = context;
+	TimestampTz start = storage_day_start(DatumGetDateADT(source_value(row, DAYS_DAY)));
+
+	if (reader->visit(reader->context, row))
+		cover(reader->plan, &reader->plan->days, row->target, start);
+}
+
+static void
+take_hour(void *context, const SourceRow *row)
 {
 	RollupReader *reader = context;
 	RangePlan *plan = reader->plan;
-	TimestampTz start;
+	TimestampTz start = DatumGetTimestampTz(source_value(row, HOURS_HOUR));
+	bool whole = start >= plan->since && start + USECS_PER_HOUR <= plan->until;
 
-	if (reader->days)
-	{
-		start = storage_day_start(DatumGetDateADT(source_value(row, DAYS_DAY)));
-		if (reader->visit(reader->context, row))
-			cover(plan, &plan->days, row->target, start);
-		return;
-	}
-	start = DatumGetTimestampTz(source_value(row, HOURS_HOUR));
-	if (is_covered(&plan->days, row->target, floor_to(start, USECS_PER_DAY)))
-		return;
-	if (reader->visit(reader->context, row))
+	if (!whole && reader->source == SOURCE_TOTALS)
+		whole = all_inside(plan, row);
+	else if (!whole)
+		whole = is_covered(&plan->inside, row->target, start);
+	if (whole && !is_covered(&plan->days, row->target, floor_to(start, USECS_PER_DAY)) &&
+		reader->visit(reader->context, row))
 		cover(plan, &plan->hours, row->target, start);
 }
 
 void
 plan_days(RangePlan *plan, PlanRollupVisit visit, void *context)
 {
-	RollupReader reader = {plan, true, visit, context};
+	RollupReader reader = {plan, SOURCE_DAYS, visit, context};
 	TimestampTz from = ceil_to(plan->since, USECS_PER_DAY);
 	TimestampTz to = floor_to(plan->until, USECS_PER_DAY);
 
 	for (int i = 0; i < plan->ngroups; i++)
-		source_read(SOURCE_DAYS, &plan->groups[i], from, to, take_rollup, &reader);
+		source_read(SOURCE_DAYS, &plan->groups[i], from, to, take_day, &reader);
+}
+
+/*
+ * Ranges that end with the last millisecond of an hour are frequent, and so are
+ * services that rest: totals tell whether an hour at the edge is whole in effect.
+ */
+static void
+look_at_edges(RangePlan *plan, const TargetGroup *group)
+{
+	TimestampTz first = floor_to(plan->since, USECS_PER_HOUR);
+	TimestampTz last = floor_to(plan->until, USECS_PER_HOUR);
+
+	if (first < plan->since)
+		source_read(SOURCE_TOTALS, group, first, first + USECS_PER_HOUR, take_edge, plan);
+	if (last < plan->until && (last != first || first == plan->since))
+		source_read(SOURCE_TOTALS, group, last, last + USECS_PER_HOUR, take_edge, plan);
 }
 
 void
 plan_hours(RangePlan *plan, Source source, PlanRollupVisit visit, void *context)
 {
-	RollupReader reader = {plan, false, visit, context};
-	TimestampTz from = ceil_to(plan->since, USECS_PER_HOUR);
-	TimestampTz to = floor_to(plan->until, USECS_PER_HOUR);
+	RollupReader reader = {plan, source, visit, context};
+	TimestampTz from = floor_to(plan->since, USECS_PER_HOUR);
+	TimestampTz to = ceil_to(plan->until, USECS_PER_HOUR);
 
+	if (plan->since >= plan->until)
+		return;
 	for (int i = 0; i < plan->ngroups; i++)
-		read_rest(plan, &plan->groups[i], source, from, to, take_rollup, &reader);
+	{
+		if (source == SOURCE_HOURS)
+			look_at_edges(plan, &plan->groups[i]);
+		read_rest(plan, &plan->groups[i], source, from, to, take_hour, &reader);
+	}
 }
 
 /* --- segments --- */

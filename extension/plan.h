@@ -36,6 +36,7 @@ typedef struct RangePlan
 	int ngroups;
 	TargetGroup *groups;
 	CoveredList days, hours;
+	CoveredList inside; /* hours partly in the range, with all of their profiles in it */
 } RangePlan;
 
 /* A segment with rows that are selected. */
