@@ -28,7 +28,7 @@ typedef struct Target
 	int64 lock_key;
 	int64 service_id;
 	DateADT day;
-	WriterDict *writer;
+	WriterDict *writer; /* NULL: retention took the profiles of the day */
 	DictShift shift;
 } Target;
 
@@ -180,6 +180,7 @@ compare_targets(const void *a, const void *b)
 static void
 lock_targets(Batch *batch)
 {
+	DateADT today = storage_day(GetCurrentTimestamp());
 	int n = 0;
 
 	batch->targets = palloc0(sizeof(Target) * Max(batch->nitems, 1));
@@ -198,8 +199,13 @@ lock_targets(Batch *batch)
 	/* dictionaries may be gone that were there */
 	(void) storage_refresh();
 	for (int i = 0; i < batch->ntargets; i++)
-		batch->targets[i].writer =
-			dictionary_for_writing(batch->targets[i].service_id, batch->targets[i].day);
+	{
+		Target *target = &batch->targets[i];
+
+		/* retention does not come back for a day */
+		if (target->day >= today - 1 || !retention_expired(target->service_id, target->day))
+			target->writer = dictionary_for_writing(target->service_id, target->day);
+	}
 }
 
 static Target *
@@ -212,11 +218,10 @@ target_of(Batch *batch, const PushItem *item)
 	return bsearch(&key, batch->targets, batch->ntargets, sizeof(Target), compare_targets);
 }
 
-/* Retention does not come back for a day. */
 static void
-check_expired(PushItem *item, DateADT today)
+check_expired(PushItem *item, const Target *target)
 {
-	if (item->skip || item->day >= today - 1 || !retention_expired(item->service_id, item->day))
+	if (target->writer != NULL)
 		return;
 	incoming_fail(item->in,
 				  ERRCODE_OBJECT_NOT_IN_PREREQUISITE_STATE,
@@ -229,19 +234,20 @@ check_expired(PushItem *item, DateADT today)
 static void
 check_limits(Batch *batch)
 {
-	DateADT today = storage_day(GetCurrentTimestamp());
-
 	for (int i = 0; i < batch->nitems; i++)
 	{
 		PushItem *item = &batch->items[i];
+		const Target *target;
 
-		check_expired(item, today);
+		if (item->skip)
+			continue;
+		target = target_of(batch, item);
+		check_expired(item, target);
 		if (!item->skip)
 			item->skip = !limits_check(item->in,
 									   item->service_id,
 									   item->day,
-									   pp_dict_count(dictionary_get(target_of(batch, item)->writer),
-													 PP_DICT_STACKS));
+									   pp_dict_count(dictionary_get(target->writer), PP_DICT_STACKS));
 	}
 }
 
@@ -438,7 +444,8 @@ intern_items(Batch *batch)
 		}
 	}
 	for (int i = 0; i < batch->ntargets; i++)
-		batch->targets[i].shift = dictionary_flush(batch->targets[i].writer);
+		if (batch->targets[i].writer != NULL)
+			batch->targets[i].shift = dictionary_flush(batch->targets[i].writer);
 	for (int i = 0; i < batch->nitems; i++)
 		if (!batch->items[i].skip)
 			shift_stacks(batch, &batch->items[i]);

@@ -227,7 +227,10 @@ roll_hour(Roller *roller, const Mark *marks, int n)
 			if (hours[i]->rows > 0)
 			{
 				insert_hour(hours[i]);
+				/* of the segments that are there with the lock held */
+				PushActiveSnapshot(GetLatestSnapshot());
 				totals_make(roller->service_id, marks[i].type_id, marks[i].start);
+				PopActiveSnapshot();
 			}
 			settle_hour(hours[i]);
 			roller->done++;

@@ -139,7 +139,7 @@ AS $$
         SELECT s.service_id,
                COALESCE(array_agg(s.type_id ORDER BY s.type_id) FILTER (WHERE $2 < k.before), '{}') AS types,
                bool_and(COALESCE($2 < k.before, false)) AS all_types,
-               bool_and(COALESCE($2 < k.before - 1, true)) AS late
+               bool_and(COALESCE($2 < k.before - 7, true)) AS late
           FROM stored s LEFT JOIN k USING (service_id, type_id) GROUP BY 1
     )
     SELECT d.service_id, COALESCE(u.types, '{}'), COALESCE(u.all_types, true),

@@ -24,13 +24,14 @@ DECLARE
     id bigint;
 BEGIN
     FOR id IN SELECT service_id FROM pprof.services ORDER BY 1 LOOP
-        WHILE pprof.compact_service(id) > 0 LOOP
+        WHILE pprof.compact_service(id) + pprof.rollup_service(id) > 0 LOOP
         END LOOP;
     END LOOP;
 END $$;
 SELECT maintain();
 SELECT sum(store(b)) FROM bodies b WHERE no >= 300;
-SELECT (SELECT count(*) FROM pprof.raw) AS raw, (SELECT sum(profiles) FROM pprof.segments) AS segments;
+SELECT (SELECT count(*) FROM pprof.raw) AS raw, (SELECT sum(profiles) FROM pprof.segments) AS segments,
+       (SELECT sum(profiles) FROM pprof.rollups) AS hours, (SELECT sum(profiles) FROM pprof.day_rollups) AS days;
 UPDATE bodies b SET id = p.profile_id FROM pprof.profiles p WHERE p.at = b.at AND p.service = b.service;
 
 -- no rows: what is stored is what is left, by stack and service, of both types, hour by hour and as a whole

@@ -98,6 +98,99 @@ SELECT * FROM partitions WHERE day LIKE '2001%' ORDER BY 2, 1;
 SELECT store('shop', 'one', '2001-06-01 01:00Z') > 0 AS stored;
 SELECT * FROM pprof.check();
 
+-- with sums: what is left answers as before, first by hours, then by days
+SELECT pprof.drop_retention(), pprof.drop_retention(resolution => 'hours'), pprof.drop_retention('sh.p', resolution => 'profiles'), pprof.drop_retention('ca|car'),
+       pprof.drop_retention('cart', '.*:cpu:.*', 'days'), pprof.drop_retention('cart', resolution => 'profiles');
+SELECT pprof.set_retention('10 days', resolution => 'profiles'), pprof.set_retention('20 days', resolution => 'hours'), pprof.set_retention('60 days', resolution => 'days');
+SELECT pprof.set_retention('15 days', 'cart', resolution => 'profiles', priority => 1);
+CREATE TABLE bodies (service text, at timestamptz, body bytea);
+INSERT INTO bodies
+    SELECT service, t, body('leaf' || i % 7, 1 + i % 5, t)
+      FROM generate_series(0, 199) AS i, unnest('{cart,shop}'::text[]) AS service, LATERAL (SELECT '2001-09-29 20:07Z'::timestamptz + i * interval '17 minutes' AS t) x;
+SELECT sum(pprof.ingest(body, jsonb_build_object('service_name', service, 'pod', 'p'))) FROM bodies;
+CREATE VIEW wrong_hours AS
+    WITH q AS (SELECT since, since + interval '1 hour' AS until, service, type FROM generate_series('2001-09-29 20:00Z'::timestamptz, '2001-10-02 06:00Z', interval '1 hour') AS since,
+                      unnest('{cart,shop}'::text[]) AS service, unnest('{cpu,samples}'::text[]) AS type),
+    expected AS (
+        SELECT since, service, type, s.stack, sum(s.value) AS value FROM q JOIN bodies b USING (service), pprof.stacks(b.body::pprof.profile, type) AS s
+         WHERE b.at >= since AND b.at < until GROUP BY 1, 2, 3, 4),
+    stored AS (
+        SELECT since, service, type, s.stack, s.value FROM q,
+               pprof.stacks(pprof.query(CASE type WHEN 'cpu' THEN 'process_cpu:cpu:nanoseconds:cpu:nanoseconds' ELSE 'process_cpu:samples:count:cpu:nanoseconds' END,
+                                        format('{service_name="%s"}', service), since, until)) AS s)
+    (TABLE expected EXCEPT TABLE stored) UNION ALL (TABLE stored EXCEPT TABLE expected);
+CREATE VIEW days AS
+    SELECT day::date, service, f.label, sum(f.self) AS self
+      FROM generate_series('2001-09-29'::timestamptz, '2001-10-02', interval '1 day') AS day, unnest('{cart,shop}'::text[]) AS service,
+           pprof.flamegraph('process_cpu:cpu:nanoseconds:cpu:nanoseconds', format('{service_name="%s"}', service), day, day + interval '1 day') AS f
+     GROUP BY 1, 2, 3;
+CREATE TABLE days_before AS TABLE days;
+CREATE VIEW wrong_days AS (TABLE days EXCEPT TABLE days_before) UNION ALL (TABLE days_before EXCEPT TABLE days);
+CREATE VIEW state AS
+    SELECT day, service, (SELECT count(*) FROM pprof.raw r WHERE r.service_id = s.service_id AND r.at >= day AND r.at < day + interval '1 day') AS raw,
+           (SELECT sum(profiles) FROM pprof.segments r WHERE r.service_id = s.service_id AND r.hour >= day AND r.hour < day + interval '1 day') AS segments,
+           (SELECT sum(profiles) FROM pprof.rollups r WHERE r.service_id = s.service_id AND r.hour >= day AND r.hour < day + interval '1 day') AS hours,
+           (SELECT sum(profiles) FROM pprof.day_rollups r WHERE r.service_id = s.service_id AND r.day = x.day::date) AS days,
+           (SELECT count(*) FROM pprof.dictionaries d WHERE d.service_id = s.service_id AND d.day = x.day::date) AS dictionaries
+      FROM generate_series('2001-09-29'::timestamptz, '2001-10-02', interval '1 day') AS x (day), (SELECT service_id, name AS service FROM pprof.services WHERE name IN ('cart', 'shop')) s;
+-- sums first: without them profiles wait, for a week
+CALL retain('2001-10-11 00:00Z');
+SELECT sum(raw) AS raw, sum(hours) AS hours FROM state;
+CREATE PROCEDURE roll_up() LANGUAGE plpgsql AS $$
+DECLARE
+    id bigint;
+BEGIN
+    FOR id IN SELECT service_id FROM pprof.services ORDER BY 1 LOOP
+        WHILE pprof.compact_service(id) > 0 LOOP
+        END LOOP;
+        WHILE pprof.rollup_service(id) > 0 LOOP
+        END LOOP;
+    END LOOP;
+END $$;
+CALL roll_up();
+TABLE wrong_hours;
+TABLE wrong_days;
+CALL retain('2001-10-11 00:00Z');
+SELECT * FROM state ORDER BY day, service;
+TABLE wrong_hours;
+TABLE wrong_days;
+SELECT * FROM pprof.check();
+-- what is gone can neither be told apart nor added to
+SELECT pprof.num_samples(pprof.query('process_cpu:cpu:nanoseconds:cpu:nanoseconds', '{service_name="shop", pod="p"}', '2001-09-30', '2001-10-01')) AS by_label;
+SELECT * FROM pprof.label_values('pod', '{"{service_name=\"shop\"}"}', '2001-09-30', '2001-10-01');
+SELECT * FROM pprof.label_values('service_name', '{}', '2001-09-30', '2001-10-01') ORDER BY 1;
+SELECT * FROM pprof.profile_types('2001-09-30', '2001-10-01') ORDER BY 1;
+SELECT pprof.ingest(body('late', 1, '2001-09-30 12:00Z'), '{"service_name": "shop", "pod": "p"}');
+SELECT stored, sqlstate, message, reason FROM pprof.push(ARRAY[body('late', 1, '2001-09-30 12:00Z'), body('late', 1, '2001-09-30 12:00Z')],
+    ARRAY['{"__name__": "process_cpu", "service_name": "shop", "pod": "p"}', '{"__name__": "process_cpu", "service_name": "cart", "pod": "late"}']::jsonb[]) ORDER BY idx;
+SELECT pprof.delete_series('{service_name="cart", pod="late"}');
+CALL roll_up();
+-- a delete does not touch the sums of what is gone
+SELECT pprof.delete_series('{service_name="shop"}', '2001-09-30', '2001-10-01');
+TABLE wrong_hours;
+-- all services: partitions
+CALL retain('2001-10-18 00:00Z');
+SELECT * FROM state ORDER BY day, service;
+SELECT * FROM partitions WHERE day >= '20010901' AND day < '20011101' ORDER BY 2, 1;
+TABLE wrong_hours;
+TABLE wrong_days;
+SELECT * FROM pprof.check();
+-- then the sums of hours, and their dictionaries
+CALL retain('2001-10-23 00:00Z');
+SELECT * FROM state ORDER BY day, service;
+TABLE wrong_days;
+SELECT * FROM pprof.check();
+-- then those of days, by month
+CALL retain('2001-11-29 00:00Z');
+SELECT * FROM state ORDER BY day, service;
+CALL retain('2001-11-30 00:00Z');
+SELECT * FROM state ORDER BY day, service;
+SELECT * FROM partitions WHERE day >= '200109' AND day < '2001111' ORDER BY 2, 1;
+SELECT * FROM pprof.check();
+DROP VIEW state, wrong_days, wrong_hours, days;
+DROP TABLE days_before, bodies;
+DROP PROCEDURE roll_up();
+
 -- who may look, and who may not
 SET ROLE pprof_read;
 SELECT count(*) > 0 AS some FROM pprof.retention;
@@ -111,8 +204,7 @@ RESET ROLE;
 DROP VIEW left_over, partitions;
 DROP PROCEDURE retain(timestamptz);
 DROP FUNCTION store(text, text, timestamptz);
-SELECT pprof.drop_retention(), pprof.drop_retention(resolution => 'hours'), pprof.drop_retention('sh.p', resolution => 'profiles'), pprof.drop_retention('ca|car'),
-       pprof.drop_retention('cart', '.*:cpu:.*', 'days'), pprof.drop_retention('cart', resolution => 'profiles');
+SELECT count(*) FILTER (WHERE pprof.drop_retention(service, profile_type, resolution)) FROM pprof.own_retention_rules;
 SELECT count(*) FROM pprof.own_retention_rules;
 SELECT count(pprof.delete_service(name)) FROM (SELECT DISTINCT name FROM pprof.services) s;
 DROP FUNCTION body(text, int, timestamptz), number(int, bigint), block(int, bytea), uvarint(bigint);
