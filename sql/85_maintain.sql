@@ -42,7 +42,7 @@ LANGUAGE plpgsql IMMUTABLE PARALLEL SAFE
 SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
-    names constant text[] := '{create_partitions, create_function_index, apply_retention, compact_service, rollup_service}';
+    names constant text[] := '{create_partitions, create_function_index, apply_retention, compact_service, rollup_service, merge_chunks}';
 BEGIN
     IF maintenance_names.step IS NULL THEN
         RETURN names;
@@ -70,6 +70,7 @@ BEGIN
                WHEN 'apply_retention' THEN pprof.apply_retention()
                WHEN 'compact_service' THEN pprof.compact_service(service_id)
                WHEN 'rollup_service' THEN pprof.rollup_service(service_id)
+               WHEN 'merge_chunks' THEN pprof.merge_chunks(service_id)
            END;
 END
 $$;
@@ -122,6 +123,18 @@ BEGIN
                                           AND (h.hour AT TIME ZONE 'UTC')::date = d.day)) d
              WHERE d.over + COALESCE(current_setting('pprof.hour_grace', true)::interval, '5 minutes') <= now
              GROUP BY d.service_id;
+        WHEN 'merge_chunks' THEN
+            -- late profiles bring a few at a time, which are worth no rewriting; nor are
+            -- rows of a megabyte
+            RETURN QUERY
+            SELECT c.service_id, sum(c.small)::bigint, min(c.day)::timestamp AT TIME ZONE 'UTC'
+              FROM (SELECT k.service_id, k.day, k.day < today AS over, count(*) FILTER (WHERE octet_length(k.data) < 1 << 20) AS small
+                      FROM pprof.chunks k GROUP BY k.service_id, k.dict_id, k.day
+                     UNION ALL
+                    SELECT p.service_id, p.month, p.month + 31 < today, count(*) FILTER (WHERE octet_length(p.data) < 1 << 20)
+                      FROM pprof.paths p GROUP BY p.service_id, p.dict_id, p.month) c
+             WHERE c.small >= CASE WHEN c.over THEN 16 ELSE 80 END
+             GROUP BY c.service_id;
     END CASE;
 END
 $$;

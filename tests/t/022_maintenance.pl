@@ -57,6 +57,7 @@ store('shop', 0, 300);
 becomes('SELECT count(*) = 0 FROM pprof.raw', 'nobody calls anything, and the write buffer is emptied');
 becomes('SELECT count(*) > 0 FROM pprof.rollups', 'rollups are made');
 becomes('SELECT count(*) = 0 FROM pprof.dirty_hours', 'of every hour');
+becomes('SELECT max(n) < 16 FROM (SELECT count(*) AS n FROM pprof.chunks GROUP BY dict_id) AS c', 'what was written in many pieces is put together');
 becomes("SELECT bool_and(waiting = 0 AND running IS NULL AND failing = 0) FROM pprof.maintenance", 'the view says that nothing waits');
 sound();
 like(slurp_file($node->logfile), qr/database "postgres" is maintained every 1 seconds/, 'the log says who does it');
