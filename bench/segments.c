@@ -4,9 +4,10 @@
  *		are interned into one dictionary, put into segments of some sizes and
  *		added up again; one JSON line per size.
  *
- * "stack" is the last sample type of each profile (cpu, inuse_space).  Profiles
- * are taken as they come, one by one or in turns from several parts of the
- * folder, as several pods would send them (PODS).
+ * Of each profile the last sample type is taken (cpu, inuse_space), and they are
+ * put into segments in the order of their names.  sum_us: all of a segment;
+ * sum_some_us: every fiftieth row, as one pod of fifty; rows_us: every row decoded;
+ * sum_raw_us: rows as they are in pprof.raw.  All per profile of the segment.
  */
 #include "core/pp_codec.h"
 #include "core/pp_dict.h"
@@ -167,7 +168,7 @@ take_folder(Store *store, const char *dir)
 
 /* Add the segments up; gives the time. */
 static double
-add_up(const PpSegmentBytes *segments, int n, uint8_t **out, size_t *out_len)
+add_up(const PpSegmentBytes *segments, int n, const uint8_t *chosen, uint8_t **out, size_t *out_len)
 {
 	PpSamplesSum *sum = pp_samples_sum_new(&pp_alloc_malloc);
 	double start = cpu_us(), us;
@@ -179,7 +180,7 @@ add_up(const PpSegmentBytes *segments, int n, uint8_t **out, size_t *out_len)
 		PpSegmentHead head;
 
 		if (pp_segment_head(segments[i].head, segments[i].head_len, arena, &head, &err) != PP_OK ||
-			pp_segment_sum(&head, segments[i].samples, segments[i].samples_len, NULL, false, sum, &err) !=
+			pp_segment_sum(&head, segments[i].samples, segments[i].samples_len, chosen, false, sum, &err) !=
 				PP_OK)
 			die("sum", &err);
 		pp_arena_free(arena);
@@ -189,6 +190,26 @@ add_up(const PpSegmentBytes *segments, int n, uint8_t **out, size_t *out_len)
 		die("sum", &err);
 	pp_samples_sum_free(sum);
 	return us;
+}
+
+/* Decode all rows; gives the time. */
+static double
+decode(const PpSegmentBytes *segments, int n)
+{
+	double start = cpu_us();
+	PpError err;
+
+	for (int i = 0; i < n; i++)
+	{
+		PpArena *arena = pp_arena_new(&pp_alloc_malloc);
+		PpSegmentRow *rows;
+		uint32_t nrows;
+
+		if (pp_segment_decode(&segments[i], arena, &rows, &nrows, &err) != PP_OK)
+			die("decode", &err);
+		pp_arena_free(arena);
+	}
+	return cpu_us() - start;
 }
 
 static double
@@ -227,8 +248,9 @@ measure(const Store *store, int size, int runs)
 {
 	int n = (store->n + size - 1) / size;
 	PpSegmentBytes *segments = calloc((size_t) n, sizeof(PpSegmentBytes));
-	double *us = calloc((size_t) runs, sizeof(double)),
-		   *raw_us = calloc((size_t) runs, sizeof(double));
+	double *us = calloc((size_t) runs * 4, sizeof(double));
+	double *raw_us = us + runs, *some_us = us + 2 * runs, *rows_us = us + 3 * runs;
+	uint8_t *chosen = calloc((size_t) size, 1);
 	size_t head = 0, samples = 0, len, raw_len;
 	uint8_t *bytes, *raw_bytes;
 	double encode_us = cpu_us();
@@ -248,9 +270,14 @@ measure(const Store *store, int size, int runs)
 		samples += segments[i].samples_len;
 	}
 	encode_us = cpu_us() - encode_us;
+	for (int i = 0; i < size; i += 50)
+		chosen[i] = 1;
 	for (int i = 0; i < runs; i++)
 	{
-		us[i] = add_up(segments, n, &bytes, &len);
+		some_us[i] = add_up(segments, n, chosen, &bytes, &len);
+		free(bytes);
+		rows_us[i] = decode(segments, n);
+		us[i] = add_up(segments, n, NULL, &bytes, &len);
 		raw_us[i] = add_up_raw(store, &raw_bytes, &raw_len);
 		if (len != raw_len || memcmp(bytes, raw_bytes, len) != 0)
 			die("sums differ", NULL);
@@ -259,7 +286,8 @@ measure(const Store *store, int size, int runs)
 	}
 	printf("{\"bench\":\"segments\",\"size\":%d,\"profiles\":%d,\"stacks_per_profile\":%.1f,"
 		   "\"raw_samples_bytes\":%.1f,\"head_bytes\":%.1f,\"samples_bytes\":%.1f,\"ids_bytes\":16,"
-		   "\"encode_us\":%.2f,\"sum_us\":%.3f,\"sum_raw_us\":%.3f,\"runs\":%d}\n",
+		   "\"encode_us\":%.2f,\"sum_us\":%.3f,\"sum_some_us\":%.3f,"
+		   "\"rows_us\":%.3f,\"sum_raw_us\":%.3f,\"runs\":%d}\n",
 		   size,
 		   store->n,
 		   (double) store->stacks / store->n,
@@ -268,13 +296,15 @@ measure(const Store *store, int size, int runs)
 		   (double) samples / store->n,
 		   encode_us / store->n,
 		   median(us, runs) / store->n,
+		   median(some_us, runs) / store->n,
+		   median(rows_us, runs) / store->n,
 		   median(raw_us, runs) / store->n,
 		   runs);
 	for (int i = 0; i < n; i++)
 		pp_segment_release(&pp_alloc_malloc, &segments[i]);
 	free(segments);
 	free(us);
-	free(raw_us);
+	free(chosen);
 }
 
 int

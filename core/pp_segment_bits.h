@@ -30,6 +30,13 @@ pp_low_bits(uint64_t value, uint32_t n)
 	return n == 0 ? 0 : value & (~UINT64_C(0) >> (64 - n));
 }
 
+/* The same of fewer than 64, without a branch. */
+static inline uint64_t
+pp_few_bits(uint64_t value, uint32_t n)
+{
+	return value & ((UINT64_C(1) << n) - 1);
+}
+
 /* What comes next; 57 bits at least are there. */
 static inline uint64_t
 pp_bits_peek(const PpBitReader *r)
@@ -130,8 +137,8 @@ pp_bits_pair(PpBitReader *r, uint32_t b, uint64_t most, uint32_t k, uint64_t *ri
 
 			if (used + more + 1 + bits <= 57)
 			{
-				*rice = (uint64_t) zeros << b | pp_low_bits(word >> (zeros + 1), b);
-				*golomb = (UINT64_C(1) << bits | pp_low_bits(rest >> (more + 1), bits)) -
+				*rice = (uint64_t) zeros << b | pp_few_bits(word >> (zeros + 1), b);
+				*golomb = (UINT64_C(1) << bits | pp_few_bits(rest >> (more + 1), bits)) -
 						  (UINT64_C(1) << k);
 				r->wrong |= *rice > most;
 				r->at += used + more + 1 + bits;
