@@ -504,10 +504,11 @@ check_rollups(CheckReport report_to, void *context, bool dictionaries_sound)
 {
 	RollupChecker checker = {.report = report_to, .context = context};
 
+	check_path_dictionaries(&checker);
+	dictionaries_sound = dictionaries_sound && checker.found == 0;
 	check_marks(&checker);
 	check_names(&checker);
-	check_path_dictionaries(&checker);
-	if (!dictionaries_sound || checker.found > 0)
+	if (!dictionaries_sound)
 		return;
 	check_hours(&checker);
 	check_days(&checker);

@@ -56,14 +56,15 @@ SELECT count(pprof.ingest(body('leaf' || n % 3, n, timestamptz '2026-01-31 20:00
 -- nothing is made of raw rows
 SELECT pprof.rollup_service(service('shop'));
 SELECT compact('shop'), compact('real') > 0 AS compacted;
-SELECT name, raw, hours, totals, dirty_hours > 0 AS dirty_hours, dirty_days FROM state ORDER BY name;
+SELECT name, raw, hours, totals, dirty_hours > 0 AS dirty_hours, dirty_days > 0 AS dirty_days FROM state ORDER BY name;
 SELECT * FROM pprof.check();
 -- an hour is one step, of all its types
 SELECT pprof.rollup_service(service('shop'), 1), pprof.rollup_service(service('shop'), 2);
 SELECT name, hours, totals, days, dirty_hours, dirty_days FROM state WHERE name = 'shop';
 SELECT * FROM pprof.check();
 SELECT pprof.rollup_service(service('shop'), 1000), pprof.rollup_service(service('real'), 1000) > 0 AS rolled, pprof.rollup_service(service('real'), 1000) AS again;
-SELECT name, raw, segments > 0 AS segments, hours = totals AS totals, days > 0 AS days, dirty_hours, dirty_days FROM state ORDER BY name;
+SELECT name, raw, segments > 0 AS segments, hours = totals AS totals, dirty_hours FROM state ORDER BY name;
+SELECT hours, days, dirty_days FROM state WHERE name = 'shop';
 SELECT * FROM pprof.check();
 
 -- every hour is the sum of its segments: profiles
@@ -85,7 +86,7 @@ CREATE VIEW days AS
            flame((SELECT pprof.merge(r.functions) FROM pprof.rollups r WHERE r.service_id = d.service_id AND r.type_id = d.type_id
                      AND (r.hour AT TIME ZONE 'UTC')::date = d.day), rules) AS hours
       FROM pprof.day_rollups d, unnest('{pprof,pyroscope}'::text[]) rules;
-SELECT count(*) > 10 AS enough, count(*) FILTER (WHERE day_sum <> hours) AS different FROM days;
+SELECT count(*) FILTER (WHERE day_sum <> hours) AS different FROM days;
 SELECT day, profiles FROM pprof.day_rollups WHERE service_id = service('shop') ORDER BY 1;
 SELECT to_char(month, 'YYYY-MM-DD') AS month, count(*) FROM pprof.path_dictionaries WHERE service_id = service('shop') GROUP BY month ORDER BY 1;
 
@@ -98,11 +99,11 @@ CREATE VIEW wanted AS
      GROUP BY 1, 2, 3, 4;
 CREATE VIEW found AS
     SELECT service_id, day, type_id, name, self, total FROM pprof.function_days JOIN pprof.functions USING (service_id, function_id);
-SELECT count(*) > 500 AS enough FROM wanted;
+SELECT count(*) > 100 AS enough FROM wanted;
 (TABLE wanted EXCEPT TABLE found) UNION ALL (TABLE found EXCEPT TABLE wanted);
 
 -- late profiles wait as raw rows; once they are moved, what they change is made anew
-SELECT pprof.ingest(body('late', 1000, '2026-01-31 22:30+00'), '{"service_name": "shop", "__name__": "process_cpu"}') AS stored;
+SELECT pprof.ingest(body('late', 100, '2026-01-31 22:30+00'), '{"service_name": "shop", "__name__": "process_cpu"}') AS stored;
 SELECT pprof.rollup_service(service('shop')), compact('shop');
 SELECT hours, totals, days, dirty_hours, dirty_days FROM state WHERE name = 'shop';
 SELECT * FROM pprof.check();
@@ -112,10 +113,10 @@ SELECT * FROM pprof.check();
 (TABLE wanted EXCEPT TABLE found) UNION ALL (TABLE found EXCEPT TABLE wanted);
 
 -- an hour that is not over has no rollup
-SELECT pprof.ingest(body('now', 1, now()), '{"service_name": "new", "__name__": "process_cpu"}') AS stored;
 SET pprof.hour_grace = '1d';
-SELECT pprof.ingest(body('x', 1, date_trunc('hour', now()) - interval '90 minutes' + n * interval '1 second'), '{"service_name": "new", "__name__": "process_cpu"}') IS NULL AS stored FROM generate_series(1, 70) n LIMIT 1;
-SELECT compact('new') > 0 AS compacted, pprof.rollup_service(service('new')) AS rolled;
+SELECT count(pprof.ingest(body('x', 1, date_trunc('hour', now()) - interval '90 minutes' + n * interval '1 second'), '{"service_name": "new", "__name__": "process_cpu"}'))
+  FROM generate_series(1, 70) n;
+SELECT compact('new'), pprof.rollup_service(service('new'));
 SET pprof.hour_grace = 0;
 
 -- events: counted with one scale, with two, and not counted at all
@@ -178,6 +179,9 @@ DELETE FROM pprof.rollups WHERE service_id = service('odd') AND hour = '2026-01-
 UPDATE pprof.rollups r SET profiles = 7 WHERE service_id = service('odd') AND hour = '2026-01-10 02:00+00';
 UPDATE pprof.rollups r SET functions = (SELECT functions FROM pprof.rollups o WHERE o.service_id = r.service_id AND o.hour = '2026-01-10 02:00+00' AND o.type_id = r.type_id)
  WHERE service_id = service('odd') AND hour = '2026-01-10 00:00+00';
+SELECT regexp_replace(regexp_replace(object, 'service -?\d+', 'service'), 'type -?\d+', 'type') AS object, problem FROM pprof.check() ORDER BY 2, 1;
+ROLLBACK;
+BEGIN;
 UPDATE pprof.function_days SET self = self + 1 WHERE service_id = service('shop') AND day = '2026-02-01';
 UPDATE pprof.day_rollups SET profiles = 0 WHERE service_id = service('shop') AND day = '2026-01-31';
 DELETE FROM pprof.day_rollups WHERE service_id = service('odd') AND day = '2026-01-11';
