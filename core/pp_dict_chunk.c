@@ -145,6 +145,7 @@ typedef struct Load
 	PpDict *dict;
 	Reader r;
 	PpChunkHeader header;
+	uint32_t at[PP_DICT_KINDS];	 /* where its entries go; within the arrays also if it has none */
 	uint64_t end[PP_DICT_KINDS]; /* of the ids with this chunk */
 	bool whole[PP_DICT_KINDS];	 /* no id below end is a hole */
 } Load;
@@ -177,7 +178,7 @@ load_strings(Load *load)
 {
 	PpDict *dict = load->dict;
 	Reader *r = &load->r;
-	PpBytes *strings = dict->strings + load->header.first[PP_DICT_STRINGS];
+	PpBytes *strings = dict->strings + load->at[PP_DICT_STRINGS];
 	uint32_t n = load->header.count[PP_DICT_STRINGS];
 	const uint8_t *lengths = r->p;
 	uint64_t total = 0;
@@ -206,7 +207,7 @@ load_strings(Load *load)
 static void
 load_functions(Load *load)
 {
-	DictFunction *f = load->dict->functions + load->header.first[PP_DICT_FUNCTIONS];
+	DictFunction *f = load->dict->functions + load->at[PP_DICT_FUNCTIONS];
 	uint32_t n = load->header.count[PP_DICT_FUNCTIONS];
 
 	for (uint32_t i = 0; i < n && load->r.code == PP_OK; i++, f++)
@@ -221,7 +222,7 @@ load_functions(Load *load)
 static void
 load_mappings(Load *load)
 {
-	DictMapping *m = load->dict->mappings + load->header.first[PP_DICT_MAPPINGS];
+	DictMapping *m = load->dict->mappings + load->at[PP_DICT_MAPPINGS];
 	uint32_t n = load->header.count[PP_DICT_MAPPINGS];
 
 	for (uint32_t i = 0; i < n && load->r.code == PP_OK; i++, m++)
@@ -272,7 +273,7 @@ load_location(Load *load, DictLocation *l)
 static PpCode
 load_locations(Load *load)
 {
-	DictLocation *l = load->dict->locations + load->header.first[PP_DICT_LOCATIONS];
+	DictLocation *l = load->dict->locations + load->at[PP_DICT_LOCATIONS];
 
 	for (uint32_t i = 0; i < load->header.count[PP_DICT_LOCATIONS]; i++, l++)
 	{
@@ -288,7 +289,7 @@ static void
 load_nodes(Load *load)
 {
 	PpDict *dict = load->dict;
-	uint32_t id = load->header.first[PP_DICT_NODES];
+	uint32_t id = load->at[PP_DICT_NODES];
 	uint32_t end = id + load->header.count[PP_DICT_NODES];
 
 	for (; id < end && load->r.code == PP_OK; id++)
@@ -309,7 +310,7 @@ load_nodes(Load *load)
 static void
 load_stacks(Load *load)
 {
-	uint32_t *leaf = load->dict->stack_leaf + load->header.first[PP_DICT_STACKS];
+	uint32_t *leaf = load->dict->stack_leaf + load->at[PP_DICT_STACKS];
 	uint32_t before = load->header.first[PP_DICT_NODES];
 
 	for (uint32_t i = 0; i < load->header.count[PP_DICT_STACKS] && load->r.code == PP_OK; i++)
@@ -347,6 +348,7 @@ place(Load *load)
 		uint32_t first = load->header.first[kind], n = load->header.count[kind];
 		uint32_t count = dict->count[kind], end = n == 0 ? count : first + n;
 
+		load->at[kind] = n == 0 ? count : first;
 		load->end[kind] = end > count ? end : count;
 		load->whole[kind] = dict->holes[kind] == 0 && (n == 0 || first == count);
 		for (uint32_t i = first; i < end && i < count && n > 0; i++)
@@ -357,7 +359,7 @@ place(Load *load)
 							   "chunk has id %u of kind %d, which is known already",
 							   i,
 							   kind);
-		if (end > count && (code = dict_reserve(dict, kind, end - count, err)) != PP_OK)
+		if ((code = dict_reserve(dict, kind, end > count ? end - count : 0, err)) != PP_OK)
 			return code;
 	}
 	return PP_OK;
