@@ -505,7 +505,7 @@ delete_selected(const Selection *selection, TimestampTz since, TimestampTz until
 	if (IsolationUsesXactSnapshot())
 		ereport(ERROR,
 				errcode(ERRCODE_FEATURE_NOT_SUPPORTED),
-				errmsg("profiles are deleted in READ COMMITTED transactions only"));
+				errmsg("this is possible in READ COMMITTED transactions only"));
 	services = selection_services(selection, &n);
 	/* in ascending order, as all who lock several */
 	for (int i = 0; i < n; i++)

@@ -81,6 +81,20 @@ LANGUAGE C VOLATILE PARALLEL UNSAFE;
 REVOKE ALL ON FUNCTION pprof.storage_invalidate() FROM PUBLIC;
 COMMENT ON FUNCTION pprof.storage_invalidate() IS 'once committed, every backend looks ids up anew';
 
+-- Who waits for a lock must see what was done until then.
+CREATE FUNCTION pprof.require_read_committed() RETURNS void
+LANGUAGE plpgsql STABLE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
+        RAISE feature_not_supported USING MESSAGE = 'this is possible in READ COMMITTED transactions only';
+    END IF;
+END
+$$;
+REVOKE ALL ON FUNCTION pprof.require_read_committed() FROM PUBLIC;
+COMMENT ON FUNCTION pprof.require_read_committed() IS 'refuses transactions that keep a snapshot';
+
 CREATE FUNCTION pprof.rewrite_dictionaries(service_id bigint, day date) RETURNS bigint
 AS 'MODULE_PATHNAME', 'pprof_rewrite_dictionaries'
 LANGUAGE C VOLATILE STRICT PARALLEL UNSAFE SECURITY DEFINER

@@ -77,9 +77,7 @@ DECLARE
     id bigint;
     n bigint := 0;
 BEGIN
-    IF current_setting('transaction_isolation') NOT IN ('read committed', 'read uncommitted') THEN
-        RAISE feature_not_supported USING MESSAGE = 'services are deleted in READ COMMITTED transactions only';
-    END IF;
+    PERFORM pprof.require_read_committed();
     FOR id IN
         SELECT s.service_id FROM pprof.services s
          WHERE s.tenant = pprof.own_tenant() AND s.name = delete_service.service ORDER BY 1
@@ -146,6 +144,7 @@ DECLARE
     id bigint;
     n bigint := 0;
 BEGIN
+    PERFORM pprof.require_read_committed();
     IF jsonb_typeof(relabel.labels) <> 'object' THEN
         RAISE invalid_parameter_value USING MESSAGE = 'labels must be an object of strings';
     END IF;
@@ -185,6 +184,7 @@ DECLARE
     n bigint := 0;
     name jsonb := jsonb_build_object('service_name', rename_service.new);
 BEGIN
+    PERFORM pprof.require_read_committed();
     IF pprof.checked_labels(name) IS DISTINCT FROM name OR rename_service.old = rename_service.new THEN
         RAISE invalid_parameter_value USING MESSAGE = format('"%s" cannot be the new name', rename_service.new);
     END IF;

@@ -182,6 +182,7 @@ AS $$
 DECLARE
     d record;
     n integer := 0;
+    begun timestamptz := clock_timestamp();
 BEGIN
     PERFORM pprof.lock_days(services, take_profiles.day);
     -- with the locks held: nobody has added anything since, and nobody will
@@ -198,6 +199,8 @@ BEGIN
         ON CONFLICT ON CONSTRAINT expired_days_pkey
         DO UPDATE SET profiles = EXCLUDED.profiles, profiles_gone = EXCLUDED.profiles_gone;
         n := n + 1;
+        -- one more call, rather than a long transaction
+        EXIT WHEN clock_timestamp() > begun + interval '500 ms';
     END LOOP;
     RETURN n;
 END
@@ -230,7 +233,7 @@ BEGIN
           LEFT JOIN pprof.expired_days e ON e.service_id = u.service_id AND e.day = candidate;
         SELECT array_agg(s ORDER BY s) INTO locked
           FROM (SELECT s FROM unnest(todo) AS s WHERE pprof.lock_service(s, 'maintain', false)
-                 LIMIT CASE WHEN uniform THEN 200 ELSE 1 END) x;
+                 LIMIT CASE WHEN uniform THEN 200 ELSE 20 END) x;
         IF locked IS NOT NULL THEN
             RETURN pprof.take_profiles(locked, candidate, at, uniform);
         END IF;
@@ -531,6 +534,7 @@ AS $$
 DECLARE
     n integer;
 BEGIN
+    PERFORM pprof.require_read_committed();
     n := pprof.finish_profiles();
     IF n = 0 THEN n := pprof.finish_hours(); END IF;
     IF n = 0 THEN n := pprof.drop_due_partition(at); END IF;

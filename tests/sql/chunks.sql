@@ -76,3 +76,4 @@ SELECT pprof.merge_chunks(1);
 SET ROLE pprof_ingest;
 SELECT pprof.merge_chunks(1);
 RESET ROLE;
+DROP FUNCTION body(text, int, timestamptz), number(int, bigint), block(int, bytea), uvarint(bigint);

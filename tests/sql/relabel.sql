@@ -70,6 +70,9 @@ SELECT * FROM pprof.check();
 SELECT pprof.rename_service('shop', 'shop');
 SELECT pprof.rename_service('shop', '');
 SELECT pprof.rename_service('shop', repeat('x', 3000));
+BEGIN ISOLATION LEVEL REPEATABLE READ;
+SELECT pprof.rename_service('shop', 'other');
+ROLLBACK;
 -- only one's own
 SET pprof.tenant = 'other';
 SELECT pprof.rename_service('shop', 'mine'), pprof.relabel('{}', '{"a": "b"}');
