@@ -15,6 +15,7 @@
 #include "distinct.h"
 #include "plan.h"
 #include "range_sum.h"
+#include "segment.h"
 #include "selected_rows.h"
 
 #define SUM_MEMORY ((size_t) 64 << 20) /* handed on beyond that */
@@ -198,20 +199,18 @@ static void
 add_segment(void *context, const PlanSegment *segment)
 {
 	RangeSum *range = context;
-	PpBytes samples;
+	const bool counts = segment->target->counting;
+	const uint8_t *samples;
+	size_t len;
 	PpError err;
 
 	if (!range->by_span)
 	{
-		samples = source_bytes(segment->row, SEGMENTS_SAMPLES);
+		samples = segment_prefix(source_value(segment->row, SEGMENTS_SAMPLES),
+								 pp_segment_sum_len(&segment->head, segment->chosen, counts),
+								 &len);
 		PLAN_CHECK(segment->row,
-				   pp_segment_sum(&segment->head,
-								  (const uint8_t *) samples.data,
-								  samples.len,
-								  segment->chosen,
-								  segment->target->counting,
-								  range->sum,
-								  &err),
+				   pp_segment_sum(&segment->head, samples, len, segment->chosen, counts, range->sum, &err),
 				   &err);
 		check_memory(range);
 	}

@@ -86,7 +86,8 @@ static void
 add_samples(HourSum *hour, const StoredSegment *segment, const PpSegmentHead *head, bool counts)
 {
 	size_t len;
-	const uint8_t *samples = segment_bytes(segment->samples, &len);
+	const uint8_t *samples =
+		segment_prefix(segment->samples, pp_segment_sum_len(head, NULL, counts), &len);
 	PpError err;
 	PpCode code = pp_segment_sum(head,
 								 samples,

@@ -5,6 +5,7 @@
  */
 #include "postgres.h"
 
+#include "access/detoast.h"
 #include "catalog/pg_type.h"
 #include "miscadmin.h"
 #include "utils/array.h"
@@ -34,6 +35,18 @@ segment_bytes(Datum column, size_t *len)
 {
 	bytea *value = DatumGetByteaPP(column);
 
+	*len = VARSIZE_ANY_EXHDR(value);
+	return (const uint8_t *) VARDATA_ANY(value);
+}
+
+const uint8_t *
+segment_prefix(Datum column, uint64 most, size_t *len)
+{
+	bytea *value;
+
+	if (most >= toast_raw_datum_size(column) - VARHDRSZ)
+		return segment_bytes(column, len);
+	value = (bytea *) PG_DETOAST_DATUM_SLICE(column, 0, (int32) most);
 	*len = VARSIZE_ANY_EXHDR(value);
 	return (const uint8_t *) VARDATA_ANY(value);
 }

@@ -32,6 +32,8 @@ typedef struct StoredSegment
 
 /* The bytes of a column, fetched if they lie apart; in the current memory context. */
 extern const uint8_t *segment_bytes(Datum column, size_t *len);
+/* The same of its first bytes: no more than these are fetched. */
+extern const uint8_t *segment_prefix(Datum column, uint64 most, size_t *len);
 /* Its head; ERROR XX001 that names the segment if it is damaged. */
 extern void segment_head(const StoredSegment *segment, PpArena *arena, PpSegmentHead *head);
 /* Raise err, which came of the bytes of a segment. */

@@ -187,7 +187,6 @@ COMMENT ON COLUMN pprof.expired_days.rewritten IS 'all profiles are gone, and th
 
 DO $$
 BEGIN
-    ALTER TABLE pprof.segments ALTER COLUMN samples SET COMPRESSION lz4;
     ALTER TABLE pprof.segments ALTER COLUMN spans SET COMPRESSION lz4;
     ALTER TABLE pprof.totals ALTER COLUMN data SET COMPRESSION lz4;
     ALTER TABLE pprof.rollups ALTER COLUMN samples SET COMPRESSION lz4;
@@ -201,8 +200,9 @@ EXCEPTION WHEN feature_not_supported THEN
     NULL;    -- pglz it is
 END
 $$;
--- random bytes
+-- random bytes; bits that no compression shortens, of which mostly the first are fetched
 ALTER TABLE pprof.segments ALTER COLUMN ids SET STORAGE EXTERNAL;
+ALTER TABLE pprof.segments ALTER COLUMN samples SET STORAGE EXTERNAL;
 
 SELECT pg_catalog.pg_extension_config_dump('pprof.segments', '');
 SELECT pg_catalog.pg_extension_config_dump('pprof.totals', '');
