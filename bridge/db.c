@@ -69,7 +69,8 @@ static const struct
 					   {25, 25, 1184, 1184, 23}},
 	[DB_TIMESERIES] = {"timeseries",
 					   "SELECT at, labels, value::pg_catalog.float8 "
-					   "FROM pprof.timeseries($1, $2, $3, $4, $5, $6, $7) ORDER BY labels, at",
+					   "FROM pprof.timeseries($1, $2, $3, $4, $5, $6, $7) "
+					   "WITH ORDINALITY AS t (at, labels, value, ord) ORDER BY ord",
 					   7,
 					   {25, 25, 1184, 1184, 1186, 1009, 25}},
 };

@@ -299,12 +299,36 @@ int128_numeric(int128 value)
 }
 
 static int
+compare_groups(const void *a, const void *b, void *context)
+{
+	Jsonb **groups = context;
+
+	return compareJsonbContainers(&groups[*(const int *) a]->root, &groups[*(const int *) b]->root);
+}
+
+/* Where each group stands in the order of labels. */
+static int *
+rank_groups(const TimeSeries *ts)
+{
+	int *order = palloc(sizeof(int) * Max(ts->ngroups, 1));
+	int *rank = palloc(sizeof(int) * Max(ts->ngroups, 1));
+
+	for (int i = 0; i < ts->ngroups; i++)
+		order[i] = i;
+	qsort_arg(order, ts->ngroups, sizeof(int), compare_groups, ts->groups);
+	for (int i = 0; i < ts->ngroups; i++)
+		rank[order[i]] = i;
+	return rank;
+}
+
+static int
 compare_points(const void *a, const void *b, void *context)
 {
 	const Point *x = *(Point *const *) a, *y = *(Point *const *) b;
+	const int *rank = context;
 
 	if (x->key.group != y->key.group)
-		return x->key.group < y->key.group ? -1 : 1;
+		return rank[x->key.group] < rank[y->key.group] ? -1 : 1;
 	return (x->key.at > y->key.at) - (x->key.at < y->key.at);
 }
 
@@ -321,7 +345,7 @@ put_points(FunctionCallInfo fcinfo, TimeSeries *ts)
 	hash_seq_init(&scan, ts->points);
 	while ((point = hash_seq_search(&scan)) != NULL)
 		sorted[n++] = point;
-	qsort_arg(sorted, n, sizeof(Point *), compare_points, NULL);
+	qsort_arg(sorted, n, sizeof(Point *), compare_points, rank_groups(ts));
 	rows_begin(&rows, fcinfo);
 	for (long i = 0; i < n; i++)
 	{

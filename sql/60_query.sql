@@ -66,7 +66,7 @@ LANGUAGE C STABLE STRICT PARALLEL UNSAFE SECURITY DEFINER COST 10000 ROWS 100
 SET search_path = pg_catalog, pg_temp;
 REVOKE ALL ON FUNCTION pprof.timeseries(text, text, timestamptz, timestamptz, interval, text[], text) FROM PUBLIC;
 COMMENT ON FUNCTION pprof.timeseries(text, text, timestamptz, timestamptz, interval, text[], text)
-    IS 'totals at since, since + step and so on before until, each of the profiles in the step before it; aggregation: sum, or avg over profiles; no row for an empty step';
+    IS 'totals at since, since + step and so on before until, each of the profiles in the step before it; aggregation: sum, or avg over profiles; no row for an empty step; in order of labels and time';
 
 CREATE FUNCTION pprof.to_profile(samples pprof.samples) RETURNS pprof.profile
 AS 'MODULE_PATHNAME', 'pprof_to_profile'
