@@ -170,28 +170,40 @@ pp_bits_put(PpBitWriter *w, uint64_t value, uint32_t n)
 	{
 		uint32_t now = n < 32 ? n : 32;
 
-		w->word |= pp_low_bits(value, now) << w->nbits;
+		w->word |= pp_few_bits(value, now) << w->nbits;
 		w->nbits += now;
 		value >>= now;
 		n -= now;
-		for (; w->nbits >= 8; w->nbits -= 8, w->word >>= 8)
-			*w->p++ = (uint8_t) w->word;
+		if (w->nbits < 32)
+			continue;
+		for (int i = 0; i < 4; i++)
+			*w->p++ = (uint8_t) (w->word >> (8 * i));
+		w->word >>= 32;
+		w->nbits -= 32;
 	}
 }
 
+/* Zeros, a one, then the low bits of a value. */
 static inline void
-pp_bits_put_unary(PpBitWriter *w, uint64_t n)
+pp_bits_put_code(PpBitWriter *w, uint64_t zeros, uint64_t value, uint32_t bits)
 {
-	for (; n >= 32; n -= 32)
+	if (zeros + bits < 64)
+	{
+		pp_bits_put(w,
+					(UINT64_C(1) | pp_few_bits(value, bits) << 1) << zeros,
+					(uint32_t) zeros + 1 + bits);
+		return;
+	}
+	for (; zeros >= 32; zeros -= 32)
 		pp_bits_put(w, 0, 32);
-	pp_bits_put(w, UINT64_C(1) << n, (uint32_t) n + 1);
+	pp_bits_put(w, UINT64_C(1) << zeros, (uint32_t) zeros + 1);
+	pp_bits_put(w, value, bits);
 }
 
 static inline void
 pp_rice_put(PpBitWriter *w, uint32_t b, uint64_t value)
 {
-	pp_bits_put_unary(w, value >> b);
-	pp_bits_put(w, value, b);
+	pp_bits_put_code(w, value >> b, value, b);
 }
 
 /* value + 2^k is below 2^64. */
@@ -201,16 +213,15 @@ pp_golomb_put(PpBitWriter *w, uint32_t k, uint64_t value)
 	uint64_t y = value + (UINT64_C(1) << k);
 	uint32_t bits = 63 - (uint32_t) __builtin_clzll(y);
 
-	pp_bits_put_unary(w, bits - k);
-	pp_bits_put(w, y, bits);
+	pp_bits_put_code(w, bits - k, y, bits);
 }
 
-/* The last byte. */
+/* What is left, up to the last byte that has bits. */
 static inline uint8_t *
 pp_bits_end(PpBitWriter *w)
 {
-	if (w->p != NULL && w->nbits > 0)
-		*w->p++ = (uint8_t) w->word;
+	for (uint32_t i = 0; i < w->nbits; i += 8)
+		*w->p++ = (uint8_t) (w->word >> i);
 	w->nbits = 0;
 	return w->p;
 }
