@@ -47,6 +47,8 @@ typedef struct TouchedDay
 /* What of one service is to go. */
 typedef struct Deletion
 {
+	int ntaken; /* retention took their profiles; rows may wait for their partition to go */
+	TouchedDay *taken;
 	int64 service_id;
 	TimestampTz since, until;
 	bool all_series, by_profile;
@@ -105,6 +107,42 @@ touch(Deletion *deletion, DateADT day, int64 type_id)
 
 /* --- what is there --- */
 
+static int
+compare_days(const void *a, const void *b)
+{
+	const TouchedDay *x = a, *y = b;
+
+	if (x->day != y->day)
+		return x->day < y->day ? -1 : 1;
+	return (x->type_id > y->type_id) - (x->type_id < y->type_id);
+}
+
+static void
+list_taken(Deletion *deletion)
+{
+	static StoragePlan find = {.sql = "SELECT day, unnest(profiles) FROM pprof.expired_days "
+									  "WHERE service_id = $1 ORDER BY 1, 2",
+							   .nargs = 1,
+							   .args = {INT8OID}};
+	Datum values[1] = {Int64GetDatum(deletion->service_id)};
+
+	deletion->ntaken = (int) storage_read_latest(&find, values, NULL, 0);
+	deletion->taken = palloc(sizeof(TouchedDay) * Max(deletion->ntaken, 1));
+	for (int i = 0; i < deletion->ntaken; i++)
+		deletion->taken[i] =
+			(TouchedDay){DatumGetDateADT(storage_value(i, 1)), DatumGetInt64(storage_value(i, 2))};
+	SPI_freetuptable(SPI_tuptable);
+}
+
+/* Sums of such a day could not be made anew. */
+static bool
+is_taken(const Deletion *deletion, const StoredSegment *segment)
+{
+	TouchedDay key = {storage_day(segment->hour), segment->type_id};
+
+	return bsearch(&key, deletion->taken, deletion->ntaken, sizeof(TouchedDay), compare_days) != NULL;
+}
+
 static bool
 goes(const Deletion *deletion, const PpSegmentHead *head, const uint8_t *ids, uint32 row)
 {
@@ -144,6 +182,8 @@ visit_segment(void *context, const StoredSegment *segment)
 	PpSegmentHead head;
 	size_t len;
 
+	if (is_taken(deletion, segment))
+		return;
 	segment_head(segment, core_arena_create(), &head);
 	if (deletion->by_profile)
 	{
@@ -348,14 +388,6 @@ remove_series_days(const Deletion *deletion, DateADT day)
 	storage_run(&relabel, values, NULL);
 }
 
-static int
-compare_touched(const void *a, const void *b)
-{
-	const TouchedDay *x = a, *y = b;
-
-	return (x->day > y->day) - (x->day < y->day);
-}
-
 static void
 correct_days(Deletion *deletion)
 {
@@ -363,7 +395,7 @@ correct_days(Deletion *deletion)
 		AllocSetContextCreate(CurrentMemoryContext, "pprof day", ALLOCSET_DEFAULT_SIZES);
 	MemoryContext caller = MemoryContextSwitchTo(context);
 
-	qsort(deletion->touched, deletion->ntouched, sizeof(TouchedDay), compare_touched);
+	qsort(deletion->touched, deletion->ntouched, sizeof(TouchedDay), compare_days);
 	for (int i = 0; i < deletion->ntouched; i++)
 	{
 		const TouchedDay *touched = &deletion->touched[i];
@@ -478,6 +510,7 @@ prepare(Deletion *deletion, const Selection *selection, int64 service_id, Timest
 	if (!find_series(deletion, selection))
 		return false;
 	deletion->types = service_types(service_id, selection, &deletion->ntypes);
+	list_taken(deletion);
 	return deletion->ntypes > 0;
 }
 

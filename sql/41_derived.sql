@@ -167,13 +167,13 @@ COMMENT ON COLUMN pprof.dirty_days.type_id IS 'the profile type';
 COMMENT ON COLUMN pprof.dirty_days.day IS 'UTC day';
 
 CREATE TABLE pprof.expired_days (
-    service_id bigint NOT NULL,
-    day        date NOT NULL,
-    profiles   bigint[] NOT NULL DEFAULT '{}',
+    service_id    bigint NOT NULL,
+    day           date NOT NULL,
+    profiles      bigint[] NOT NULL DEFAULT '{}',
     profiles_gone boolean NOT NULL DEFAULT false,
-    rewritten  boolean NOT NULL DEFAULT false,
-    hours      bigint[] NOT NULL DEFAULT '{}',
-    hours_gone boolean NOT NULL DEFAULT false,
+    rewritten     boolean NOT NULL DEFAULT false,
+    hours         bigint[] NOT NULL DEFAULT '{}',
+    hours_gone    boolean NOT NULL DEFAULT false,
     PRIMARY KEY (service_id, day)
 );
 COMMENT ON TABLE pprof.expired_days IS 'days of which retention took profiles: no more are stored, rollups of what it took are final';

@@ -447,6 +447,9 @@ BEGIN
             DELETE FROM pprof.paths p WHERE p.service_id = m.service_id AND p.month = m.month;
         END IF;
         DELETE FROM pprof.path_dictionaries p WHERE p.service_id = m.service_id AND p.month = m.month;
+        -- names that only a partition has that is about to go stay for another month
+        DELETE FROM pprof.functions f WHERE f.service_id = m.service_id AND f.function_id NOT IN (
+            SELECT d.function_id FROM pprof.function_days d WHERE d.service_id = m.service_id);
         DELETE FROM pprof.label_days l WHERE l.service_id = m.service_id AND l.day >= m.month AND l.day < next_month;
         DELETE FROM pprof.series_days d WHERE d.service_id = m.service_id AND d.day >= m.month AND d.day < next_month;
         DELETE FROM pprof.expired_days e WHERE e.service_id = m.service_id AND e.day >= m.month

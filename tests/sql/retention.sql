@@ -168,6 +168,9 @@ CALL roll_up();
 -- a delete does not touch the sums of what is gone
 SELECT pprof.delete_series('{service_name="shop"}', '2001-09-30', '2001-10-01');
 TABLE wrong_hours;
+-- neither where rows still wait for their partition to go
+SELECT count(pprof.take_profiles(ARRAY[service_id], '2001-09-30', '2001-10-16 00:00Z', true)) AS taken FROM pprof.services WHERE name = 'cart';
+SELECT pprof.delete_series('{service_name="cart"}', '2001-09-30', '2001-10-01');
 -- all services: partitions
 CALL retain('2001-10-18 00:00Z');
 SELECT * FROM state ORDER BY day, service;
