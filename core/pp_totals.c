@@ -250,6 +250,59 @@ read_step(PpColumnReader *r, int64_t at, uint64_t unit)
 	return at;
 }
 
+/* A number of up to three bytes, of which there are as many; false if it is longer. */
+static inline bool
+short_number(const uint8_t **p, uint64_t *value)
+{
+	const uint8_t *at = *p;
+
+	*value = at[0] & 0x7f;
+	if (at[0] < 0x80)
+		*p = at + 1;
+	else if (at[1] < 0x80)
+	{
+		*value |= (uint64_t) at[1] << 7;
+		*p = at + 2;
+	}
+	else if (at[2] < 0x80)
+	{
+		*value |= (uint64_t) (at[1] & 0x7f) << 7 | (uint64_t) at[2] << 14;
+		*p = at + 3;
+	}
+	else
+		return false;
+	return true;
+}
+
+#define SHORT_POINT 6 /* bytes of a step and a total, at most */
+#define SHORT_UNIT	(UINT64_C(1) << 40)
+
+/*
+ * Points from the second on, as far as they are what nearly all are: two short
+ * numbers.  Gives the index of the first that is not.
+ */
+static uint32_t
+read_short_points(PpColumnReader *r, uint32_t n, uint64_t step_unit, int64_t unit, int64_t *at,
+				  int64_t *total)
+{
+	const uint8_t *p = r->p;
+	uint32_t i = 1;
+
+	if (step_unit > SHORT_UNIT || (uint64_t) unit > SHORT_UNIT)
+		return i;
+	for (; i < n && r->end - p >= SHORT_POINT; i++)
+	{
+		uint64_t step, value;
+
+		if (!short_number(&p, &step) || !short_number(&p, &value) ||
+			__builtin_add_overflow(at[i - 1], (int64_t) (step * step_unit), &at[i]))
+			break;
+		total[i] = pp_unzigzag(value) * unit;
+		r->p = p;
+	}
+	return i;
+}
+
 PpCode
 pp_totals_points(const PpTotalsHead *head, const PpTotalsSeries *series, const uint8_t *data,
 				 size_t len, int64_t *at, int64_t *total, uint64_t *scales, PpError *err)
@@ -269,6 +322,14 @@ pp_totals_points(const PpTotalsHead *head, const PpTotalsSeries *series, const u
 	{
 		uint64_t scale;
 
+		if (i == 1 && series->counted != PP_TOTALS_MIXED)
+		{
+			i = read_short_points(&r, series->n, step_unit, unit, at, total);
+			for (uint32_t j = 1; scales != NULL && j < i; j++)
+				scales[j] = series->scale;
+			if (i == series->n)
+				break;
+		}
 		if (i > 0)
 			at[i] = read_step(&r, at[i - 1], step_unit);
 		total[i] = pp_column_times(&r, pp_column_z(&r), unit);

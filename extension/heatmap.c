@@ -105,10 +105,16 @@ step_of(const Heatmap *map, TimestampTz at)
 static int
 bucket_of(const Heatmap *map, int64 value)
 {
-	int128 width = (int128) map->high - map->low;
-	int128 bucket = ((int128) value - map->low) * map->buckets / width;
+	uint64 width = (uint64) map->high - (uint64) map->low;
+	uint64 past = (uint64) value - (uint64) map->low;
+	uint64 bucket;
 
-	return (int) Min(bucket, map->buckets - 1);
+	/* 128 bits are slow to divide, and seldom needed */
+	if (width <= PG_UINT64_MAX / MAX_BUCKETS)
+		bucket = past * map->buckets / width;
+	else
+		bucket = (uint64) ((uint128) past * map->buckets / width);
+	return (int) Min(bucket, (uint64) map->buckets - 1);
 }
 
 static void
@@ -123,9 +129,10 @@ add_point(Heatmap *map, TimestampTz at, int64 value)
 		map->high = map->npoints++ == 0 ? value : Max(map->high, value);
 		return;
 	}
-	step = step_of(map, at);
-	if (map->last == NULL || map->last->at != step)
+	if (map->last == NULL || at > map->last->at ||
+		(uint64) map->last->at - (uint64) at >= (uint64) map->step)
 	{
+		step = step_of(map, at);
 		map->last = hash_search(map->steps, &step, HASH_ENTER, &found);
 		if (!found)
 			map->last->profiles = MemoryContextAllocZero(map->context, sizeof(int64) * map->buckets);
