@@ -7,15 +7,15 @@ SET TIME ZONE 'UTC';
 SET pprof.segment_profiles = 8;
 SELECT setseed(0.25) IS NOT NULL AS seeded;
 
--- a CPU profile of several samples: root, a leaf, a count; each with the label env or none
-CREATE FUNCTION several(leaves text[], counts int[], envs text[], at timestamptz) RETURNS bytea LANGUAGE sql AS $$
+-- a CPU profile of several samples: root, a leaf, a count; each with a label or none
+CREATE FUNCTION several(leaves text[], counts int[], envs text[], at timestamptz, label text DEFAULT 'env') RETURNS bytea LANGUAGE sql AS $$
     SELECT block(1, '\x08011002') || block(1, '\x08031004')
         || string_agg(block(2, block(1, uvarint(i + 1) || '\x01') || block(2, uvarint(counts[i]) || uvarint(counts[i] * 10000000))
                || CASE WHEN envs[i] IS NULL THEN '' ELSE block(3, number(1, 6) || number(2, 6 + 2 * i)) END), ''::bytea ORDER BY i)
         || block(4, '\x0801' || block(4, '\x0801'))
         || string_agg(block(4, number(1, i + 1) || block(4, number(1, i + 1))), ''::bytea ORDER BY i)
         || block(5, '\x08011005') || string_agg(block(5, number(1, i + 1) || number(2, 5 + 2 * i)), ''::bytea ORDER BY i)
-        || block(6, '') || block(6, 'samples') || block(6, 'count') || block(6, 'cpu') || block(6, 'nanoseconds') || block(6, 'root') || block(6, 'env')
+        || block(6, '') || block(6, 'samples') || block(6, 'count') || block(6, 'cpu') || block(6, 'nanoseconds') || block(6, 'root') || block(6, convert_to(label, 'UTF8'))
         || string_agg(block(6, convert_to(leaves[i], 'UTF8')) || block(6, convert_to(coalesce(envs[i], ''), 'UTF8')), ''::bytea ORDER BY i)
         || number(9, (extract(epoch FROM at) * 1000000)::bigint * 1000) || number(10, 15000000000) || block(11, '\x08031004') || number(12, 10000000)
       FROM generate_subscripts(leaves, 1) AS i
@@ -169,10 +169,26 @@ DROP VIEW whole;
 -- by the id of a profile, wherever it is
 SELECT count(*) AS wrong FROM (SELECT service, profile_id, sum(total) AS total FROM pprof.profiles GROUP BY 1, 2) p
  WHERE pprof.total(pprof.query('process_cpu:cpu:nanoseconds:cpu:nanoseconds', format('{profile_id="%s"}', profile_id), '-infinity', 'infinity')) <> total;
+-- spans, wherever they are
+SELECT sum(pprof.ingest(several(ARRAY['l1', 'l2', 'm' || n % 2], ARRAY[n, 2, 30], ARRAY['00000000000000a1', '00000000000000a2', CASE WHEN n = 4 THEN '00000000000000a1' END],
+        '2023-11-15 03:00:00Z'::timestamptz + n * interval '400 s', 'span_id'), '{"service_name": "spans"}')) FROM generate_series(1, 12) AS n;
+CREATE VIEW spans AS SELECT t.sample_type, id, s.stack[1] AS leaf, s.value FROM types t, unnest('{a1,a2,a3}'::text[]) AS id,
+    pprof.stacks(pprof.query(t.type, format('{service_name="spans", span_id="00000000000000%s"}', id), '2023-11-15 03:00:00', '2023-11-15 04:13:20')) AS s ORDER BY 1, 2, 3;
+TABLE spans;
+CREATE TABLE span_answers AS TABLE spans;
+CREATE VIEW span_series AS SELECT at, value FROM pprof.timeseries('process_cpu:samples:count:cpu:nanoseconds', '{span_id="00000000000000a1"}', '2023-11-15 03:00', '2023-11-15 05:00', '30 min', '{}', 'avg') ORDER BY 1;
+TABLE span_series;
+CALL compact('spans');
+SELECT count(*) FROM (TABLE spans EXCEPT TABLE span_answers UNION ALL (TABLE span_answers EXCEPT TABLE spans)) x;
+CALL rollup('spans');
+SELECT count(*) FROM (TABLE spans EXCEPT TABLE span_answers UNION ALL (TABLE span_answers EXCEPT TABLE spans)) x;
+TABLE span_series;
 SELECT * FROM pprof.check();
+DROP VIEW spans, span_series;
+DROP TABLE span_answers;
 DROP VIEW places, other_answers, merged, asked;
 DROP PROCEDURE compact(text), rollup(text), store(boolean);
-DROP FUNCTION differences(), series_differences(), flame(jsonb), several(text[], int[], text[], timestamptz);
+DROP FUNCTION differences(), series_differences(), flame(jsonb), several(text[], int[], text[], timestamptz, text);
 DROP FUNCTION body(text, int, timestamptz), number(int, bigint), block(int, bytea), uvarint(bigint);
 DROP TABLE answers, bodies, facts, stored, selectors, ranges, types;
 TRUNCATE pprof.services, pprof.service_types, pprof.series, pprof.series_days, pprof.label_days, pprof.dictionaries, pprof.chunks, pprof.raw, pprof.pushes,
