@@ -488,7 +488,8 @@ measure_touched(void)
 	slist_foreach (iter, &writers_touched)
 	{
 		WriterDict *writer = slist_container(WriterDict, next, iter.cur);
-		size_t memory = writer->dict == NULL ? 0 : pp_dict_memory(writer->dict);
+		size_t memory =
+			writer->context == NULL ? 0 : MemoryContextMemAllocated(writer->context, true);
 
 		cached_memory += memory - writer->memory;
 		writer->memory = memory;

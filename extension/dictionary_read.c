@@ -256,7 +256,7 @@ read_dictionary(const PpSamplesPart *part, const int64 *service_id)
 	if (reader->dict != NULL && pp_dict_knows(reader->dict, part))
 		return reader->dict;
 	learn(reader, part);
-	memory = pp_dict_memory(reader->dict);
+	memory = MemoryContextMemAllocated(reader->context, true);
 	cached_memory += memory - reader->memory;
 	reader->memory = memory;
 	if (!pp_dict_knows(reader->dict, part))
