@@ -46,3 +46,5 @@ SET pprof.reader_cache_size = 0;
 SELECT sum(store(s, 'fourth')) FROM generate_series(1, 3) AS s;
 SELECT sum(leaves(s)) FROM generate_series(1, 3) AS s;
 SELECT kept();
+DROP FUNCTION store(int, text), leaves(int), kept(), body(text, int, timestamptz), number(int, bigint), block(int, bytea), uvarint(bigint);
+TRUNCATE pprof.services, pprof.service_types, pprof.series, pprof.series_days, pprof.label_days, pprof.dictionaries, pprof.chunks, pprof.raw, pprof.pushes;
