@@ -76,7 +76,6 @@ SELECT pprof.merge_chunks(1);
 SET ROLE pprof_ingest;
 SELECT pprof.merge_chunks(1);
 RESET ROLE;
-DROP FUNCTION body(text, int, timestamptz), number(int, bigint), block(int, bytea), uvarint(bigint);
 DROP TABLE today;
 DROP FUNCTION store(text, timestamptz), service(), rows_of(date), leaves(date), body(text, int, timestamptz), number(int, bigint), block(int, bytea), uvarint(bigint);
 TRUNCATE pprof.services, pprof.service_types, pprof.series, pprof.series_days, pprof.label_days, pprof.dictionaries, pprof.chunks, pprof.raw, pprof.pushes;
