@@ -205,3 +205,9 @@ SELECT service, function, total FROM pprof.search_functions('leaf', NULL, '{}', 
 DROP EXTENSION pg_trgm CASCADE;
 SELECT to_regclass('pprof.functions_name_idx') IS NULL AS gone, count(*) > 0 AS names FROM pprof.functions;
 DROP SCHEMA "Odd place";
+
+DROP VIEW found, wanted, days, flames, rows, state;
+DROP FUNCTION named, flame, compact, service, odd_body, body, number, block, uvarint;
+TRUNCATE pprof.services, pprof.service_types, pprof.series, pprof.series_days, pprof.label_days, pprof.dictionaries, pprof.chunks, pprof.raw, pprof.pushes,
+    pprof.segments, pprof.totals, pprof.rollups, pprof.day_rollups, pprof.path_dictionaries, pprof.paths, pprof.functions, pprof.function_days,
+    pprof.dirty_hours, pprof.dirty_days;
