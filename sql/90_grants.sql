@@ -1,6 +1,7 @@
 -- 90_grants.sql
 --     Who may do what.  Tables stay closed: functions and views are the way in.
 
+-- Each half has its own joins, so that a selector finds series by their index in both.
 CREATE VIEW pprof.profiles WITH (security_barrier) AS
 SELECT s.name AS service,
        t.profile_type,
@@ -10,18 +11,30 @@ SELECT s.name AS service,
        r.total,
        r.profile_id,
        r.samples,
-       r.hour
-  FROM (SELECT service_id, type_id, series_id, at, duration, total, profile_id, samples,
-               pg_catalog.date_trunc('hour', at, 'UTC') AS hour
-          FROM pprof.raw
-        UNION ALL
-        SELECT g.service_id, g.type_id, p.series_id, p.at, p.duration, p.total, p.profile_id, p.samples,
-               g.hour
-          FROM pprof.segments g, pprof.segment_rows(g.head, g.ids, g.samples, g.spans) p) r
+       pg_catalog.date_trunc('hour', r.at, 'UTC') AS hour
+  FROM pprof.raw r
   JOIN pprof.services s USING (service_id)
   JOIN pprof.service_types t USING (service_id, type_id)
   JOIN pprof.series l USING (service_id, series_id)
- WHERE s.tenant = COALESCE(pg_catalog.current_setting('pprof.tenant', true), 'anonymous');
+ WHERE s.tenant = COALESCE(pg_catalog.current_setting('pprof.tenant', true), 'anonymous')
+UNION ALL
+SELECT s.name,
+       t.profile_type,
+       l.labels,
+       p.at,
+       p.duration / 1e9 * interval '1 second',
+       p.total,
+       p.profile_id,
+       p.samples,
+       g.hour
+  FROM pprof.segments g
+  JOIN pprof.services s USING (service_id)
+  JOIN pprof.service_types t USING (service_id, type_id),
+       pprof.segment_rows(g.head, g.ids, g.samples, g.spans) p,
+       pprof.series l
+ WHERE s.tenant = COALESCE(pg_catalog.current_setting('pprof.tenant', true), 'anonymous')
+   AND l.service_id = g.service_id
+   AND l.series_id = p.series_id;
 COMMENT ON VIEW pprof.profiles IS 'stored profiles of the own tenant: a row per profile, label set and sample type';
 COMMENT ON COLUMN pprof.profiles.service IS 'the label service_name';
 COMMENT ON COLUMN pprof.profiles.profile_type IS 'name:sample type:sample unit:period type:period unit';
