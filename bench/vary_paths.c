@@ -66,6 +66,25 @@ print_bytes(const char *what, int day, const uint8_t *data, size_t len)
 	putchar('\n');
 }
 
+/* A row of pprof.paths into both dictionaries. */
+static void
+load_row(PpDict *reader, PpDict *writer, const uint8_t *row, size_t row_len)
+{
+	PpChunkWalk walk;
+	const uint8_t *chunk;
+	size_t len;
+	uint32_t number;
+	PpError err;
+
+	if (pp_chunks_open(&walk, row, row_len, 0, &err) != PP_OK)
+		die("input", &err);
+	while (walk.left > 0)
+		if (pp_chunks_next(&walk, &number, &chunk, &len, &err) != PP_OK ||
+			pp_dict_load(reader, chunk, len, &err) != PP_OK ||
+			pp_dict_load(writer, chunk, len, &err) != PP_OK)
+			die("input", &err);
+}
+
 /* Every sample gets a leaf of its own: the same function with a mark at its name. */
 static void
 rename_leaves(PpProfile *p, int day, PpArena *arena)
@@ -198,9 +217,9 @@ main(int argc, char **argv)
 			continue;
 		}
 		data = read_line(line, &len);
-		if (samples ? pp_samples_sum_add(sum, data, len, 1, &err) != PP_OK
-					: pp_dict_load(reader, data, len, &err) != PP_OK ||
-						  pp_dict_load(writer, data, len, &err) != PP_OK)
+		if (!samples)
+			load_row(reader, writer, data, len);
+		else if (pp_samples_sum_add(sum, data, len, 1, &err) != PP_OK)
 			die("input", &err);
 	}
 	free(line);

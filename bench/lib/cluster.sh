@@ -9,9 +9,14 @@ export LC_ALL=C
 
 bench_home=''
 
+# KEEP=1 leaves the server running, for a look at it.
 bench_stop()
 {
 	[ -n "$bench_home" ] || return 0
+	if [ "${KEEP:-0}" != 0 ]; then
+		say "the server stays: psql -h $bench_home -U postgres postgres" >&2
+		return
+	fi
 	(cd / && as_server "$PG_BINDIR/pg_ctl" -D "$bench_home/data" -m immediate -w -s stop) >/dev/null 2>&1 || true
 	rm -rf "$bench_home"
 }
