@@ -10,6 +10,7 @@
 #include "catalog/namespace.h"
 #include "utils/datetime.h"
 #include "utils/lsyscache.h"
+#include "utils/snapmgr.h"
 
 #include "partition_plan.h"
 
@@ -108,8 +109,8 @@ execute(SPIPlanPtr plan, Datum *values, const char *nulls, bool read_only, long 
 	return SPI_processed;
 }
 
-uint64
-partition_run(const PartitionPlan *plan, DateADT begins, Datum *values, const char *nulls)
+static SPIPlanPtr
+plan_that_must_be(const PartitionPlan *plan, DateADT begins)
 {
 	SPIPlanPtr prepared = plan_for(plan, begins);
 
@@ -119,7 +120,27 @@ partition_run(const PartitionPlan *plan, DateADT begins, Datum *values, const ch
 				errmsg("table \"pprof.%s\" does not exist",
 					   partition_name(plan->parent, begins, plan->by_month)),
 				errhint("Run SELECT pprof.add_day(...) for the day."));
-	return execute(prepared, values, nulls, false, 0);
+	return prepared;
+}
+
+uint64
+partition_run(const PartitionPlan *plan, DateADT begins, Datum *values, const char *nulls)
+{
+	return execute(plan_that_must_be(plan, begins), values, nulls, false, 0);
+}
+
+uint64
+partition_run_latest(const PartitionPlan *plan, DateADT begins, Datum *values)
+{
+	SPIPlanPtr prepared = plan_that_must_be(plan, begins);
+	Snapshot snapshot = RegisterSnapshot(GetLatestSnapshot());
+	int result =
+		SPI_execute_snapshot(prepared, values, NULL, snapshot, InvalidSnapshot, false, true, 0);
+
+	if (result < 0)
+		elog(ERROR, "SPI_execute_snapshot failed: %s", SPI_result_code_string(result));
+	UnregisterSnapshot(snapshot);
+	return SPI_processed;
 }
 
 uint64

@@ -28,6 +28,8 @@ extern char *partition_name(const char *parent, DateADT begins, bool by_month);
 /* Run for its effect; gives SPI_processed.  ERROR without the partition. */
 extern uint64 partition_run(const PartitionPlan *plan, DateADT begins, Datum *values,
 							const char *nulls);
+/* The same, on rows as they are now, in every isolation level. */
+extern uint64 partition_run_latest(const PartitionPlan *plan, DateADT begins, Datum *values);
 /* Read under the active snapshot; nothing without the partition. */
 extern uint64 partition_read(const PartitionPlan *plan, DateADT begins, Datum *values, long count);
 

@@ -148,7 +148,8 @@ delete_one(const RawRow *row)
 					   Int64GetDatum(row->series_id),
 					   UUIDPGetDatum(&row->profile_id)};
 
-	partition_run(&remove, storage_day(row->at), values, NULL);
+	/* the snapshot of a long transaction may still show the row that was moved */
+	partition_run_latest(&remove, storage_day(row->at), values);
 }
 
 static RawRow *
