@@ -353,7 +353,8 @@ find_remaining(const Deletion *deletion, DateADT day, Remaining *remaining)
 
 /*
  * Take series off the day that have no profiles left.  A type that counts the
- * events of another has no rows: it stays as long as the other does.
+ * events of another has no rows: it stays as long as the other does.  So do types
+ * whose profiles retention took: their totals know the series.
  */
 static void
 remove_series_days(const Deletion *deletion, DateADT day)
@@ -366,7 +367,9 @@ remove_series_days(const Deletion *deletion, DateADT day)
 				"pg_catalog.replace(t.profile_type, ':cpu:nanoseconds:', ':samples:count:')) "
 				"DELETE FROM pprof.series_days d WHERE d.service_id = $1 AND d.day = $2 "
 				"AND (d.type_id, d.series_id) NOT IN (TABLE have) "
-				"AND (d.type_id, d.series_id) NOT IN (TABLE counted)",
+				"AND (d.type_id, d.series_id) NOT IN (TABLE counted) "
+				"AND NOT EXISTS (SELECT FROM pprof.expired_days e WHERE e.service_id = $1 "
+				"AND e.day = $2 AND d.type_id = ANY (e.profiles))",
 		 .nargs = 4,
 		 .args = {INT8OID, DATEOID, INT8ARRAYOID, INT8ARRAYOID}};
 	static StoragePlan relabel = {.sql = "SELECT pprof.label_summary_rebuild($1, $2)",

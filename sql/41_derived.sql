@@ -174,6 +174,7 @@ CREATE TABLE pprof.expired_days (
     rewritten     boolean NOT NULL DEFAULT false,
     hours         bigint[] NOT NULL DEFAULT '{}',
     hours_gone    boolean NOT NULL DEFAULT false,
+    finished      boolean NOT NULL DEFAULT false,
     PRIMARY KEY (service_id, day)
 );
 COMMENT ON TABLE pprof.expired_days IS 'days of which retention took profiles: no more are stored, rollups of what it took are final';
@@ -181,8 +182,9 @@ COMMENT ON COLUMN pprof.expired_days.service_id IS 'the service';
 COMMENT ON COLUMN pprof.expired_days.day IS 'UTC day';
 COMMENT ON COLUMN pprof.expired_days.profiles IS 'types whose profiles are gone, or go with the partition';
 COMMENT ON COLUMN pprof.expired_days.profiles_gone IS 'these are all types of the day';
-COMMENT ON COLUMN pprof.expired_days.hours IS 'types whose rollups of hours are gone, or go with the partition';
+COMMENT ON COLUMN pprof.expired_days.hours IS 'types whose rollups and totals of hours are gone, or go with the partition';
 COMMENT ON COLUMN pprof.expired_days.hours_gone IS 'these are all types of the day';
+COMMENT ON COLUMN pprof.expired_days.finished IS 'these are gone, and so are the dictionary and the series';
 COMMENT ON COLUMN pprof.expired_days.rewritten IS 'all profiles are gone, and the dictionary has only what rollups refer to';
 
 DO $$

@@ -53,6 +53,8 @@ CREATE INDEX expired_days_day_idx ON pprof.expired_days (day);
 COMMENT ON INDEX pprof.expired_days_day_idx IS 'finds the services of a day';
 CREATE INDEX expired_days_todo_idx ON pprof.expired_days (day) WHERE NOT rewritten;
 COMMENT ON INDEX pprof.expired_days_todo_idx IS 'finds days whose dictionary is to be rewritten';
+CREATE INDEX expired_days_hours_idx ON pprof.expired_days (day) WHERE hours_gone AND NOT finished;
+COMMENT ON INDEX pprof.expired_days_hours_idx IS 'finds days whose dictionary and series are to go';
 CREATE INDEX dictionaries_day_idx ON pprof.dictionaries (day);
 COMMENT ON INDEX pprof.dictionaries_day_idx IS 'finds the services of a day';
 

@@ -1,8 +1,8 @@
 -- 83_expire.sql
 --     The steps of retention.  expired_days remembers what of a service and day was
---     taken: its profiles, then the rollups of its hours; what is left of a month
---     goes together.  Where all services of a day are due, their rows stay until
---     the partition goes.
+--     taken: its profiles, then the rollups and totals of its hours; what is left of
+--     a month goes together.  Where all services of a day are due, their rows stay
+--     until the partition goes.
 
 -- A day is due when even its end is older than what is kept.
 CREATE FUNCTION pprof.retention_before(at timestamptz, keep interval) RETURNS date
@@ -42,6 +42,18 @@ $$;
 REVOKE ALL ON FUNCTION pprof.has_profiles(bigint, date) FROM PUBLIC;
 COMMENT ON FUNCTION pprof.has_profiles(bigint, date) IS 'are there profiles of a service and day?';
 
+CREATE FUNCTION pprof.has_hours(service_id bigint, day date) RETURNS boolean
+LANGUAGE sql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT EXISTS (SELECT FROM pprof.rollups r WHERE r.service_id = $1
+                      AND r.hour >= pprof.day_start($2) AND r.hour < pprof.day_start($2 + 1))
+        OR EXISTS (SELECT FROM pprof.totals t WHERE t.service_id = $1
+                      AND t.hour >= pprof.day_start($2) AND t.hour < pprof.day_start($2 + 1))
+$$;
+REVOKE ALL ON FUNCTION pprof.has_hours(bigint, date) FROM PUBLIC;
+COMMENT ON FUNCTION pprof.has_hours(bigint, date) IS 'are there rollups or totals of hours of a service and day?';
+
 -- Nothing in a partition is to be kept.  Called with the table locked, so it
 -- reads small tables only.
 CREATE FUNCTION pprof.may_drop(parent text, first_day date) RETURNS boolean
@@ -55,9 +67,9 @@ BEGIN
         RETURN false;
     END IF;
     CASE
-        WHEN parent IN ('raw', 'segments', 'totals') THEN
+        WHEN parent IN ('raw', 'segments') THEN
             RETURN pprof.all_taken(first_day);
-        WHEN parent = 'rollups' THEN
+        WHEN parent IN ('totals', 'rollups') THEN
             RETURN NOT EXISTS (
                 SELECT FROM pprof.dictionaries d LEFT JOIN pprof.expired_days e USING (service_id, day)
                  WHERE d.day = first_day AND NOT COALESCE(e.hours_gone, false));
@@ -168,7 +180,6 @@ DECLARE
 BEGIN
     DELETE FROM pprof.raw r WHERE r.service_id = $1 AND r.type_id = ANY (types) AND r.at >= since AND r.at < until;
     DELETE FROM pprof.segments s WHERE s.service_id = $1 AND s.type_id = ANY (types) AND s.hour >= since AND s.hour < until;
-    DELETE FROM pprof.totals t WHERE t.service_id = $1 AND t.type_id = ANY (types) AND t.hour >= since AND t.hour < until;
 END
 $$;
 REVOKE ALL ON FUNCTION pprof.delete_day(bigint, date, bigint[]) FROM PUBLIC;
@@ -246,7 +257,7 @@ $$;
 REVOKE ALL ON FUNCTION pprof.expire_profiles(timestamptz) FROM PUBLIC;
 COMMENT ON FUNCTION pprof.expire_profiles(timestamptz) IS 'step of retention: takes the profiles of a day that are due';
 
--- Once the rows are gone: the dictionary, and the series that nobody can ask for any more.
+-- Once the rows are gone.  Series stay: totals know them.
 CREATE FUNCTION pprof.finish_profiles() RETURNS integer
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
@@ -254,7 +265,6 @@ SET lock_timeout = '200ms'
 AS $$
 DECLARE
     e record;
-    bare bigint;
 BEGIN
     FOR e IN
         SELECT x.service_id, x.day, x.profiles, pprof.has_profiles(x.service_id, x.day) AS stored FROM pprof.expired_days x
@@ -268,14 +278,6 @@ BEGIN
             PERFORM pprof.delete_day(e.service_id, e.day, e.profiles);
         END IF;
         PERFORM pprof.rewrite_dictionaries(e.service_id, e.day);
-        bare := pprof.bare_series(e.service_id);
-        INSERT INTO pprof.series_days (service_id, day, type_id, series_id)
-        SELECT DISTINCT d.service_id, d.day, d.type_id, bare FROM pprof.series_days d
-         WHERE d.service_id = e.service_id AND d.day = e.day
-        ON CONFLICT DO NOTHING;
-        DELETE FROM pprof.series_days d
-         WHERE d.service_id = e.service_id AND d.day = e.day AND d.series_id <> bare;
-        PERFORM pprof.label_summary_rebuild(e.service_id, e.day);
         UPDATE pprof.expired_days x SET rewritten = true WHERE x.service_id = e.service_id AND x.day = e.day;
         RETURN 1;
     END LOOP;
@@ -286,6 +288,38 @@ END
 $$;
 REVOKE ALL ON FUNCTION pprof.finish_profiles() FROM PUBLIC;
 COMMENT ON FUNCTION pprof.finish_profiles() IS 'step of retention: rewrites the dictionary of a service and day whose profiles are gone';
+
+CREATE FUNCTION pprof.delete_hours(service_id bigint, day date, types bigint[]) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    since timestamptz := pprof.day_start(day);
+    until timestamptz := pprof.day_start(day + 1);
+BEGIN
+    DELETE FROM pprof.rollups r WHERE r.service_id = $1 AND r.type_id = ANY (types) AND r.hour >= since AND r.hour < until;
+    DELETE FROM pprof.totals t WHERE t.service_id = $1 AND t.type_id = ANY (types) AND t.hour >= since AND t.hour < until;
+END
+$$;
+REVOKE ALL ON FUNCTION pprof.delete_hours(bigint, date, bigint[]) FROM PUBLIC;
+COMMENT ON FUNCTION pprof.delete_hours(bigint, date, bigint[]) IS 'deletes rollups and totals of the hours of a day, of some types of a service';
+
+CREATE FUNCTION pprof.forget_series(service_id bigint, day date) RETURNS void
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+DECLARE
+    bare bigint := pprof.bare_series(service_id);
+BEGIN
+    INSERT INTO pprof.series_days (service_id, day, type_id, series_id)
+    SELECT DISTINCT d.service_id, d.day, d.type_id, bare FROM pprof.series_days d WHERE d.service_id = $1 AND d.day = $2
+    ON CONFLICT DO NOTHING;
+    DELETE FROM pprof.series_days d WHERE d.service_id = $1 AND d.day = $2 AND d.series_id <> bare;
+    PERFORM pprof.label_summary_rebuild($1, $2);
+END
+$$;
+REVOKE ALL ON FUNCTION pprof.forget_series(bigint, date) FROM PUBLIC;
+COMMENT ON FUNCTION pprof.forget_series(bigint, date) IS 'leaves of the series of a service on a day one without labels for each profile type';
 
 -- Rollups of hours of days whose profiles are gone.
 CREATE FUNCTION pprof.due_hours(
@@ -337,8 +371,7 @@ BEGIN
         LOOP
             CONTINUE WHEN NOT pprof.lock_service(u.service_id, 'maintain', false);
             IF NOT uniform THEN
-                DELETE FROM pprof.rollups r WHERE r.service_id = u.service_id AND r.type_id = ANY (u.types)
-                   AND r.hour >= pprof.day_start(candidate) AND r.hour < pprof.day_start(candidate + 1);
+                PERFORM pprof.delete_hours(u.service_id, candidate, u.types);
             END IF;
             UPDATE pprof.expired_days e SET hours = u.types, hours_gone = u.all_types
              WHERE e.service_id = u.service_id AND e.day = candidate;
@@ -353,7 +386,7 @@ $$;
 REVOKE ALL ON FUNCTION pprof.expire_hours(timestamptz) FROM PUBLIC;
 COMMENT ON FUNCTION pprof.expire_hours(timestamptz) IS 'step of retention: takes the rollups of hours of a day that are due';
 
--- Once they are gone, nothing refers to the dictionary of the day.
+-- Once they are gone, nothing refers to the dictionary and the series of the day.
 CREATE FUNCTION pprof.finish_hours() RETURNS integer
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
 SET search_path = pg_catalog, pg_temp
@@ -363,20 +396,19 @@ DECLARE
     e record;
 BEGIN
     FOR e IN
-        SELECT DISTINCT x.service_id, x.day,
-               EXISTS (SELECT FROM pprof.rollups r WHERE r.service_id = x.service_id
-                          AND r.hour >= pprof.day_start(x.day) AND r.hour < pprof.day_start(x.day + 1)) AS stored
-          FROM pprof.expired_days x JOIN pprof.dictionaries d USING (service_id, day)
-         WHERE x.hours_gone ORDER BY 2, 1
+        SELECT x.service_id, x.day, pprof.has_hours(x.service_id, x.day) AS stored FROM pprof.expired_days x
+         WHERE x.hours_gone AND NOT x.finished ORDER BY x.day, x.service_id
     LOOP
         CONTINUE WHEN e.stored AND pprof.may_drop('rollups', e.day);
         CONTINUE WHEN NOT pprof.lock_service(e.service_id, 'maintain', false);
         PERFORM pprof.lock_days(ARRAY[e.service_id], e.day);
         IF e.stored THEN
-            DELETE FROM pprof.rollups r WHERE r.service_id = e.service_id
-               AND r.hour >= pprof.day_start(e.day) AND r.hour < pprof.day_start(e.day + 1);
+            PERFORM pprof.delete_hours(e.service_id, e.day, ARRAY(SELECT t.type_id FROM pprof.service_types t
+                                                                   WHERE t.service_id = e.service_id));
         END IF;
         PERFORM pprof.rewrite_dictionaries(e.service_id, e.day);
+        PERFORM pprof.forget_series(e.service_id, e.day);
+        UPDATE pprof.expired_days x SET finished = true WHERE x.service_id = e.service_id AND x.day = e.day;
         RETURN 1;
     END LOOP;
     RETURN 0;
@@ -385,7 +417,7 @@ EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
 END
 $$;
 REVOKE ALL ON FUNCTION pprof.finish_hours() FROM PUBLIC;
-COMMENT ON FUNCTION pprof.finish_hours() IS 'step of retention: removes the dictionary of a service and day whose rollups of hours are gone';
+COMMENT ON FUNCTION pprof.finish_hours() IS 'step of retention: removes the dictionary and the series of a service and day whose rollups of hours are gone';
 
 -- Months of services whose hours are all gone: is everything due, and is that so
 -- of all services of the month?
@@ -399,7 +431,7 @@ AS $$
     WITH k AS MATERIALIZED (
         SELECT service_id, min(pprof.retention_before($1, days)) AS before FROM pprof.retention_keeps() GROUP BY 1
     ), m AS (
-        SELECT service_id, date_trunc('month', day::timestamp)::date AS month, bool_and(hours_gone) AS gone
+        SELECT service_id, date_trunc('month', day::timestamp)::date AS month, bool_and(finished) AS gone
           FROM pprof.expired_days GROUP BY 1, 2
         UNION ALL
         SELECT service_id, month, true FROM pprof.path_dictionaries
@@ -572,12 +604,14 @@ AS $$
       FROM (SELECT DISTINCT service_id, day FROM pprof.dictionaries) d JOIN k USING (service_id)
       LEFT JOIN pprof.expired_days e USING (service_id, day)
      WHERE d.day < k.profiles AND NOT COALESCE(e.rewritten, false)
+       AND NOT pprof.pinned(d.service_id, pprof.day_start(d.day), pprof.day_start(d.day + 1))
     UNION ALL
     SELECT 'hours', count(*), min(e.day) FROM pprof.expired_days e JOIN k USING (service_id)
-     WHERE e.day < k.hours AND NOT e.hours_gone
+     WHERE e.day < k.hours AND NOT e.finished
+       AND NOT pprof.pinned(e.service_id, pprof.day_start(e.day), pprof.day_start(e.day + 1))
 $$;
 REVOKE ALL ON FUNCTION pprof.retention_lag() FROM PUBLIC;
 COMMENT ON FUNCTION pprof.retention_lag()
-    IS 'days of services past their retention: of which profiles, or rollups of hours, are still there, pinned ones included';
+    IS 'days of services past their retention, but for pinned ones: of which profiles, or rollups of hours, are still there';
 
 GRANT EXECUTE ON FUNCTION pprof.apply_retention(), pprof.retention_lag() TO pprof_admin;

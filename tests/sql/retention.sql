@@ -82,8 +82,11 @@ SELECT pprof.pin('{service_name="cart", pod="q"}', '2001-06-01 00:00Z', '2001-07
 SELECT pprof.pin('{__type__="cpu"}', '2001-06-01 00:00Z', '2001-07-01 00:00Z');
 SELECT pprof.pin('{}', '2001-06-01 00:00Z', '2001-06-01 00:00Z');
 SELECT selector, since, until, comment FROM pprof.own_pins ORDER BY since;
+SELECT * FROM pprof.retention_lag();
 CALL retain('2001-08-10 00:00Z');
 SELECT * FROM left_over WHERE day >= '2001-06-01' ORDER BY 1, 2;
+-- what is pinned does not wait
+SELECT * FROM pprof.retention_lag();
 SELECT * FROM pprof.check();
 SELECT count(*) FILTER (WHERE pprof.unpin(pin_id)) AS unpinned FROM pprof.own_pins;
 SELECT pprof.unpin('00000000-0000-0000-0000-000000000000');
@@ -126,6 +129,16 @@ CREATE VIEW days AS
      GROUP BY 1, 2, 3;
 CREATE TABLE days_before AS TABLE days;
 CREATE VIEW wrong_days AS (TABLE days EXCEPT TABLE days_before) UNION ALL (TABLE days_before EXCEPT TABLE days);
+-- totals have single profiles: time series by any label, at any step
+CREATE VIEW times AS
+    SELECT service, f.* FROM unnest('{cart,shop}'::text[]) AS service,
+           pprof.timeseries('process_cpu:cpu:nanoseconds:cpu:nanoseconds', format('{service_name="%s", pod="p"}', service), '2001-09-29', '2001-10-03', '7 minutes', '{pod}') AS f
+    UNION ALL
+    SELECT service, h.at, to_jsonb(h.low), h.profiles FROM unnest('{cart,shop}'::text[]) AS service,
+           pprof.heatmap('process_cpu:cpu:nanoseconds:cpu:nanoseconds', format('{service_name="%s"}', service), '2001-09-29', '2001-10-03', '5 hours', 3) AS h;
+CREATE TABLE times_before AS TABLE times;
+CREATE VIEW wrong_times AS (TABLE times EXCEPT TABLE times_before) UNION ALL (TABLE times_before EXCEPT TABLE times);
+SELECT count(*) > 400 AS some FROM times_before;
 CREATE VIEW state AS
     SELECT day, service, (SELECT count(*) FROM pprof.raw r WHERE r.service_id = s.service_id AND r.at >= day AND r.at < day + interval '1 day') AS raw,
            (SELECT sum(profiles) FROM pprof.segments r WHERE r.service_id = s.service_id AND r.hour >= day AND r.hour < day + interval '1 day') AS segments,
@@ -150,12 +163,14 @@ END $$;
 CALL roll_up();
 TABLE wrong_hours;
 TABLE wrong_days;
+TABLE wrong_times;
 CALL retain('2001-10-11 00:00Z');
 SELECT * FROM state ORDER BY day, service;
 TABLE wrong_hours;
 TABLE wrong_days;
+TABLE wrong_times;
 SELECT * FROM pprof.check();
--- what is gone can neither be told apart nor added to
+-- profiles that are gone can neither be told apart nor added to
 SELECT pprof.num_samples(pprof.query('process_cpu:cpu:nanoseconds:cpu:nanoseconds', '{service_name="shop", pod="p"}', '2001-09-30', '2001-10-01')) AS by_label;
 SELECT * FROM pprof.label_values('pod', '{"{service_name=\"shop\"}"}', '2001-09-30', '2001-10-01');
 SELECT * FROM pprof.label_values('service_name', '{}', '2001-09-30', '2001-10-01') ORDER BY 1;
@@ -177,11 +192,16 @@ SELECT * FROM state ORDER BY day, service;
 SELECT * FROM partitions WHERE day >= '20010901' AND day < '20011101' ORDER BY 2, 1;
 TABLE wrong_hours;
 TABLE wrong_days;
+TABLE wrong_times;
 SELECT * FROM pprof.check();
--- then the sums of hours, and their dictionaries
+-- then the sums of hours, their dictionaries, and the series
 CALL retain('2001-10-23 00:00Z');
 SELECT * FROM state ORDER BY day, service;
 TABLE wrong_days;
+SELECT count(*) FROM times;
+SELECT * FROM pprof.label_values('pod', '{"{service_name=\"shop\"}"}', '2001-09-30', '2001-10-01');
+SELECT * FROM pprof.label_values('service_name', '{}', '2001-09-30', '2001-10-01') ORDER BY 1;
+SELECT * FROM pprof.profile_types('2001-09-30', '2001-10-01') ORDER BY 1;
 SELECT * FROM pprof.check();
 -- then those of days, by month
 CALL retain('2001-11-29 00:00Z');
@@ -190,8 +210,8 @@ CALL retain('2001-11-30 00:00Z');
 SELECT * FROM state ORDER BY day, service;
 SELECT * FROM partitions WHERE day >= '200109' AND day < '2001111' ORDER BY 2, 1;
 SELECT * FROM pprof.check();
-DROP VIEW state, wrong_days, wrong_hours, days;
-DROP TABLE days_before, bodies;
+DROP VIEW state, wrong_times, wrong_days, wrong_hours, days, times;
+DROP TABLE days_before, times_before, bodies;
 DROP PROCEDURE roll_up();
 
 -- who may look, and who may not
