@@ -70,6 +70,10 @@ extern PpCode pp_dict_load(PpDict *dict, const uint8_t *data, size_t len, PpErro
  */
 extern PpCode pp_dict_intern(PpDict *dict, const PpProfile *profile, uint32_t *stacks, PpError *err);
 
+/* How many distinct stacks pp_dict_intern would add for a profile. */
+extern PpCode pp_dict_new_stacks(const PpDict *dict, const PpProfile *profile, uint32_t *n,
+								 PpError *err);
+
 /* How many entries of each kind came since the last chunk; false: none at all. */
 extern bool pp_dict_pending(const PpDict *dict, uint32_t *n);
 

@@ -10,6 +10,8 @@
  */
 #include "core/pp_dict_internal.h"
 
+#include <stdlib.h>
+
 /* What is known of one profile while it is interned; 0 is "not yet" in all id arrays. */
 typedef struct Intern
 {
@@ -671,6 +673,19 @@ hash_sample(const Intern *in, const PpSample *sample)
 	return dict_stack_end(h);
 }
 
+/* The slot of a stack, or the free one where it would be. */
+static const StackSlot *
+stack_slot(const PpDict *dict, StackHash h)
+{
+	uint32_t slot = h.hash & dict->stack_mask;
+	const StackSlot *s;
+
+	while ((s = &dict->stack_slots[slot])->stack != 0 &&
+		   (s->hash != h.hash || s->check != (uint32_t) h.check))
+		slot = (slot + 1) & dict->stack_mask;
+	return s;
+}
+
 static PpCode
 intern_samples(Intern *in, StackHash *hashes, uint32_t *stacks)
 {
@@ -688,15 +703,11 @@ intern_samples(Intern *in, StackHash *hashes, uint32_t *stacks)
 	}
 	for (uint32_t i = 0; i < p->nsamples; i++)
 	{
-		uint32_t slot = hashes[i].hash & dict->stack_mask;
 		const StackSlot *s;
 
 		if ((i & 4095) == 4095 && pp_poll(dict->alloc))
 			return pp_fail_canceled(in->err);
-		while ((s = &dict->stack_slots[slot])->stack != 0 &&
-			   (s->hash != hashes[i].hash || s->check != (uint32_t) hashes[i].check))
-			slot = (slot + 1) & dict->stack_mask;
-		if (s->stack != 0)
+		if ((s = stack_slot(dict, hashes[i]))->stack != 0)
 			stacks[i] = s->stack - 1;
 		else if ((code = add_stack(in, &p->samples[i], hashes[i], &stacks[i])) != PP_OK)
 			return code;
@@ -724,4 +735,45 @@ pp_dict_intern(PpDict *dict, const PpProfile *profile, uint32_t *stacks, PpError
 		code = intern_samples(&in, hashes, stacks);
 	pp_arena_free(arena);
 	return code;
+}
+
+static int
+compare_hashes(const void *a, const void *b)
+{
+	const StackHash *x = a, *y = b;
+
+	if (x->hash != y->hash)
+		return x->hash < y->hash ? -1 : 1;
+	return ((uint32_t) x->check > (uint32_t) y->check) - ((uint32_t) x->check < (uint32_t) y->check);
+}
+
+PpCode
+pp_dict_new_stacks(const PpDict *dict, const PpProfile *profile, uint32_t *n, PpError *err)
+{
+	Intern in = {.dict = (PpDict *) dict, .profile = profile, .err = err};
+	PpArena *arena = pp_arena_new(dict->alloc);
+	uint32_t unknown = 0;
+	StackHash *hashes;
+
+	if (arena == NULL)
+		return pp_fail_nomem(err);
+	hashes = pp_arena_array(arena, profile->nsamples, sizeof(StackHash));
+	if (hashes == NULL || !hash_profile(&in, arena))
+	{
+		pp_arena_free(arena);
+		return pp_fail_nomem(err);
+	}
+	for (uint32_t i = 0; i < profile->nsamples; i++)
+	{
+		StackHash h = hash_sample(&in, &profile->samples[i]);
+
+		if (dict->stack_slots == NULL || stack_slot(dict, h)->stack == 0)
+			hashes[unknown++] = h;
+	}
+	qsort(hashes, unknown, sizeof(StackHash), compare_hashes);
+	*n = 0;
+	for (uint32_t i = 0; i < unknown; i++)
+		*n += i == 0 || compare_hashes(&hashes[i - 1], &hashes[i]) != 0;
+	pp_arena_free(arena);
+	return PP_OK;
 }

@@ -244,10 +244,8 @@ check_limits(Batch *batch)
 		target = target_of(batch, item);
 		check_expired(item, target);
 		if (!item->skip)
-			item->skip = !limits_check(item->in,
-									   item->service_id,
-									   item->day,
-									   pp_dict_count(dictionary_get(target->writer), PP_DICT_STACKS));
+			item->skip =
+				!limits_check(item->in, item->service_id, item->day, dictionary_get(target->writer));
 	}
 }
 

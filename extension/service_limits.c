@@ -29,6 +29,7 @@
 #include "storage.h"
 
 #define COUNT_SECONDS 10
+#define STACK_SECONDS 600	/* a day seldom has another dictionary */
 #define MAX_SERVICES  4096	/* services and days in the cache */
 #define MAX_KNOWN	  65536 /* series in the cache */
 
@@ -47,6 +48,8 @@ typedef struct ServiceState
 	bool by_function;
 	int64 nseries;
 	TimestampTz counted; /* 0: never */
+	int64 nstacks;		 /* committed, of all dictionaries of the day */
+	TimestampTz stacks_counted;
 } ServiceState;
 
 /* Hashed bytewise, so without padding. */
@@ -329,21 +332,61 @@ series_fit(Incoming *in, ServiceState *state, DateADT day)
 	return true;
 }
 
-bool
-limits_check(Incoming *in, int64 service_id, DateADT day, uint32 nstacks)
+/* --- stacks --- */
+
+static void
+count_stacks(ServiceState *state, TimestampTz now)
 {
-	ServiceState *state = service_state(service_id, day, in->service);
+	static StoragePlan read =
+		{.sql = "SELECT COALESCE(pg_catalog.sum((SELECT pprof.chunk_stacks(c.data) "
+				"FROM pprof.chunks c WHERE c.service_id = $1 AND c.dict_id = d.dict_id "
+				"AND c.day = $2 ORDER BY c.last_no DESC LIMIT 1)), 0)::pg_catalog.int8 "
+				"FROM pprof.dictionaries d WHERE d.service_id = $1 AND d.day = $2",
+		 .nargs = 2,
+		 .args = {INT8OID, DATEOID}};
+	Datum values[2] = {Int64GetDatum(state->key.service_id),
+					   DateADTGetDatum((DateADT) state->key.day)};
+
+	storage_read_latest(&read, values, NULL, 1);
+	state->nstacks = DatumGetInt64(storage_value(0, 1));
+	state->stacks_counted = now;
+}
+
+/* Which stacks are new is looked up only where there could be too many. */
+static bool
+stacks_fit(Incoming *in, ServiceState *state, DateADT day, const PpDict *dict)
+{
 	char *from;
 	int64 cap =
 		cap_of(state, state->max_stacks, pprof_max_stacks_per_day, "pprof.max_stacks_per_day", &from);
+	int64 here = pp_dict_count(dict, PP_DICT_STACKS);
+	TimestampTz now = GetCurrentTimestamp();
+	uint32_t nnew;
+	PpError err;
 
-	if (cap > 0 && nstacks >= cap)
-		return refuse(in, "stacks_limit", "distinct stacks", cap, day, from);
-	if (!series_fit(in, state, day))
-		return false;
+	if (cap == 0)
+		return true;
+	if (now - state->stacks_counted > STACK_SECONDS * USECS_PER_SEC)
+		count_stacks(state, now);
+	if (Max(state->nstacks, here) + in->profile->nsamples <= cap)
+		return true;
+	CORE_CHECK(pp_dict_new_stacks(dict, in->profile, &nnew, &err), &err);
+	if (nnew == 0)
+		return true;
+	count_stacks(state, now);
+	if (Max(state->nstacks, here) + nnew <= cap)
+		return true;
+	return refuse(in, "stacks_limit", "distinct stacks", cap, day, from);
+}
+
+bool
+limits_check(Incoming *in, int64 service_id, DateADT day, const PpDict *dict)
+{
+	ServiceState *state = service_state(service_id, day, in->service);
+
 	if (state->by_function)
 		pp_reduce_to_functions(in->profile);
-	return true;
+	return stacks_fit(in, state, day, dict) && series_fit(in, state, day);
 }
 
 /* --- SQL --- */

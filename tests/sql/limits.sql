@@ -57,6 +57,15 @@ SELECT s, p.* FROM unnest('{a,b,c}'::text[]) WITH ORDINALITY AS u (s, i), push('
 SET pprof.max_stacks_per_day = 1;
 SELECT s, p.reason FROM unnest('{a,b}'::text[]) WITH ORDINALITY AS u (s, i), push('other', '{}', '2023-11-14 01:00Z', s) p ORDER BY i;
 RESET pprof.max_stacks_per_day;
+-- at the cap, known stacks are as welcome as before
+SELECT s, p.stored, p.reason FROM unnest('{a,d,b}'::text[]) WITH ORDINALITY AS u (s, i), push('deep', '{}', '2023-11-14 02:00Z', s) p ORDER BY i;
+-- all dictionaries of the day count
+INSERT INTO pprof.dictionaries (service_id, day, dict_id) SELECT d.service_id, d.day, d.dict_id # 1 FROM pprof.dictionaries d JOIN pprof.services s USING (service_id) WHERE s.name = 'deep';
+INSERT INTO pprof.chunks SELECT c.service_id, c.dict_id # 1, c.day, c.first_no, c.last_no, c.data FROM pprof.chunks c JOIN pprof.services s USING (service_id) WHERE s.name = 'deep';
+SELECT pprof.set_service_limits('deep', max_stacks => 4);
+SELECT p.stored, p.reason FROM push('deep', '{}', '2023-11-14 03:00Z', 'c') p;
+SELECT pprof.set_service_limits('deep', max_stacks => 5);
+SELECT p.stored, p.reason FROM push('deep', '{}', '2023-11-14 03:00Z', 'c') p;
 -- by function: the same totals without lines
 SELECT pprof.set_service_limits('flat', granularity => 'functions');
 \set real `base64 -w0 $PG_ABS_SRCDIR/data/pprof/go/go123-a-cpu.pb.gz`

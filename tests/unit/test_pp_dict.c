@@ -317,15 +317,21 @@ test_forget(void **state)
 	PpDict *writer = pp_dict_new(&pp_alloc_malloc, true, 7);
 	PpDict *reader = pp_dict_new(&pp_alloc_malloc, false, 0);
 	PpProfile *first = read_profile("go123-a-cpu"), *second = read_profile("go123-b-cpu");
-	uint32_t *stacks, counts[PP_DICT_KINDS];
+	uint32_t *stacks, counts[PP_DICT_KINDS], nnew;
 	uint32_t *lost = pp_arena_array(arena, second->nsamples, sizeof(uint32_t));
 	PpError err;
 
+	assert_int_equal(pp_dict_new_stacks(writer, first, &nnew, &err), PP_OK);
 	round_trip(writer, reader, first, &stacks);
+	assert_int_equal(pp_dict_count(writer, PP_DICT_STACKS), nnew);
+	assert_int_equal(pp_dict_new_stacks(writer, first, &nnew, &err), PP_OK);
+	assert_int_equal(nnew, 0);
 	for (int kind = 0; kind < PP_DICT_KINDS; kind++)
 		counts[kind] = pp_dict_count(writer, kind);
+	assert_int_equal(pp_dict_new_stacks(writer, second, &nnew, &err), PP_OK);
 	assert_int_equal(pp_dict_intern(writer, second, lost, &err), PP_OK);
-	assert_true(pp_dict_count(writer, PP_DICT_STACKS) > counts[PP_DICT_STACKS]);
+	assert_int_equal(pp_dict_count(writer, PP_DICT_STACKS), counts[PP_DICT_STACKS] + nnew);
+	assert_true(nnew > 0);
 	pp_dict_forget(writer);
 	for (int kind = 0; kind < PP_DICT_KINDS; kind++)
 		assert_int_equal(pp_dict_count(writer, kind), counts[kind]);
