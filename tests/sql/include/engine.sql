@@ -25,3 +25,32 @@ BEGIN
 	 WHERE relnamespace = 'pprof'::regnamespace AND relkind IN ('r', 'p') AND NOT relispartition AND relname <> 'days';
 	EXECUTE 'TRUNCATE ' || tables;
 END $$;
+-- Maintenance until nothing is left to do.
+CREATE PROCEDURE settle() LANGUAGE plpgsql AS $$
+BEGIN
+	WHILE EXISTS (SELECT FROM pprof.services, pprof.compact_service(service_id) AS n WHERE n > 0) LOOP
+	END LOOP;
+	WHILE EXISTS (SELECT FROM pprof.services, pprof.rollup_service(service_id) AS n WHERE n > 0) LOOP
+	END LOOP;
+END $$;
+-- The profile whose one sample counts so many.
+CREATE FUNCTION id_of(count int) RETURNS uuid LANGUAGE sql STABLE AS
+	$$ SELECT profile_id FROM pprof.profiles WHERE total = count * 10000000 $$;
+-- Partitions as they were before a spec made them.
+CREATE PROCEDURE drop_day(day date) LANGUAGE plpgsql AS $$
+DECLARE
+	partition regclass;
+BEGIN
+	FOR partition IN
+		SELECT oid FROM pg_class WHERE relnamespace = 'pprof'::regnamespace AND relkind = 'r' AND relname LIKE '%\_' || to_char(day, 'YYYYMMDD')
+	LOOP
+		EXECUTE 'DROP TABLE ' || partition;
+	END LOOP;
+	DELETE FROM pprof.days d WHERE d.day = drop_day.day;
+END $$;
+-- Days without profiles that are past retention go, so that the next step of it is about those that a spec stores.
+CREATE PROCEDURE forget_old_days() LANGUAGE plpgsql AS $$
+BEGIN
+	WHILE pprof.apply_retention() > 0 LOOP
+	END LOOP;
+END $$;
