@@ -158,8 +158,6 @@ sub maintain
 		  . "SELECT format('SELECT pprof.$call', service_id) FROM pprof.services ORDER BY service_id \\gexec\n");
 }
 
-sub has { return $node->safe_psql('postgres', "SELECT to_regproc('pprof.$_[0]') IS NOT NULL") eq 't' }
-
 # --- what may happen -------------------------------------------------------
 
 sub count_is
@@ -231,7 +229,7 @@ my @events = (
 	sub { maintain('compact_service(%s)') for 1 .. 2; return 'all raw rows are moved' },
 	sub { maintain('rollup_service(%s, ' . one_of(1, 5, 24) . ')'); return 'some rollups are made' },
 	sub { maintain('rollup_service(%s)') for 1 .. 8; return 'rollups are made' },
-	sub { maintain('merge_chunks(%s)') if has('merge_chunks'); return 'chunks are put together' },
+	sub { maintain('merge_chunks(%s)'); return 'chunks are put together' },
 	\&delete_profile, \&delete_profile, \&delete_series, \&relabel, \&rename_service, \&send_again);
 
 # Something happens, then questions are asked.
@@ -240,6 +238,59 @@ sub event
 	my ($number) = @_;
 	my $what = one_of(@events)->();
 	ask("event $number, $what", 10);
+	return;
+}
+
+# Questions while maintenance runs in other sessions: nothing comes or goes, so that
+# every snapshot has the same profiles, each time in other places.
+sub ask_meanwhile
+{
+	my ($what) = @_;
+	my @maintenance = map { background_script($node, maintenance_script($node, 6)) } 1 .. 2;
+	my @asked = map { [ questions(25) ] } 1 .. 2;
+	my @asking = map { background_script($node, $_->[0]) } @asked;
+	while (grep { IPC::Run::pumpable($_->pump->{handle}) } @asking, @maintenance)
+	{
+		select undef, undef, undef, 0.05;
+	}
+	for my $i (0, 1)
+	{
+		my $run = $asking[$i]->finish;
+		my (undef, @questions) = @{ $asked[$i] };
+		is($run->{err}, '', "$what: no question fails");
+		judge("$what, session $i", \@questions, split /\n/, $run->{out});
+	}
+	is(join('', map { $_->finish->{err} } @maintenance), '', "$what: maintenance complains of nothing");
+	check($what);
+	return;
+}
+
+# The profiles of a service and day go, its rollups stay: they answer for whole days
+# and hours, whatever the labels were.
+sub retention
+{
+	my ($service) = @_;
+	maintain('compact_service(%s)') for 1 .. 3;
+	maintain('rollup_service(%s, 100)') for 1 .. 10;
+	run("SELECT pprof.set_retention('1 day', '$service', resolution => 'profiles');\n" . "SELECT pprof.apply_retention();\n" x 12);
+	my @script;
+	for my $type ('process_cpu:samples:count:cpu:nanoseconds', 'process_cpu:cpu:nanoseconds:cpu:nanoseconds', 'memory:inuse_space:bytes:space:bytes')
+	{
+		my ($first, $last) = (sort { $a <=> $b } @{ $oracle->{midnights} })[ 0, -1 ];
+		for my $hours (0, 24, 24 * 2, 33, 24 * 3)
+		{
+			my $q = $oracle->question(type => $type, matchers => [ [ 'service_name', '=', $service ] ],
+				since => $first, until => $first + $hours * 3_600_000_000);
+			push @script, [ $q, map { 'compare_flame(' . $oracle->arguments($q) . ", 0, '$_')" } qw(pprof pyroscope) ];
+		}
+	}
+	my @asked = map { $_->[0] } @script;
+	judge('after retention', \@asked, run(join '', map {
+		my ($number, undef, @calls) = ($_, @{ $script[$_] });
+		map { "SELECT '$number|', $_;\n" } @calls
+	} 0 .. $#script));
+	is($node->safe_psql('postgres', "SELECT count(*) FROM pprof.profiles WHERE service = '$service'"), '0', 'the profiles are gone');
+	check('retention');
 	return;
 }
 
@@ -268,6 +319,8 @@ for my $number (1 .. $rounds)
 	event($number);
 	check("event $number") if $number % 3 == 0;
 }
+store(80);
+ask_meanwhile('while maintenance runs');
 view_comparison('process_cpu:cpu:nanoseconds:cpu:nanoseconds');
-check('the end');
+retention(one_of(map { $_->{service} } $oracle->alive));
 done_testing();
