@@ -39,7 +39,11 @@ sub push_statement
 sub stacks
 {
 	my ($n, $tag) = @_;
-	return map { my $i = $_; [ 1 + $i % 5, 'main', map { 'f' . ($i * $_) % 97 } (1 .. 8), "leaf_${tag}_$i" ] } 1 .. $n;
+	return map {
+		my $i = $_;
+		my @path = map { 'f' . ($i * $_) % 97 } 1 .. 8;
+		[ 1 + $i % 5, 'main', @path, "leaf_${tag}_$i" ]
+	} 1 .. $n;
 }
 
 sub flame
