@@ -4,13 +4,26 @@
 --     services of a day no longer keep goes with the partition, other things row
 --     by row.  Nothing here waits long for a lock: what is busy is left for later.
 
+-- Where days begin is computed with it: it must not leave the calendar, nor point
+-- forward, as parts with different signs could.
+CREATE FUNCTION pprof.retention_is_possible(keep interval) RETURNS boolean
+LANGUAGE sql IMMUTABLE STRICT PARALLEL SAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT keep >= interval '1 day' AND keep <= interval '1000 years'
+       AND least(extract(year FROM keep), extract(month FROM keep), extract(day FROM keep),
+                 extract(hour FROM keep), extract(minute FROM keep), extract(second FROM keep)) >= 0
+$$;
+REVOKE ALL ON FUNCTION pprof.retention_is_possible(interval) FROM PUBLIC;
+COMMENT ON FUNCTION pprof.retention_is_possible(interval) IS 'from a day to 1000 years, with no negative part';
+
 CREATE TABLE pprof.retention_rules (
     tenant       text COLLATE "C" NOT NULL,
     service      text COLLATE "C" NOT NULL,
     profile_type text COLLATE "C" NOT NULL,
     resolution   text COLLATE "C" NOT NULL CHECK (resolution IN ('all', 'profiles', 'hours', 'days')),
     priority     integer NOT NULL DEFAULT 0,
-    keep         interval CHECK (keep >= interval '1 day'),
+    keep         interval CHECK (pprof.retention_is_possible(keep)),
     PRIMARY KEY (tenant, service, profile_type, resolution)
 );
 COMMENT ON TABLE pprof.retention_rules IS 'how long what is kept; without a rule: forever';
@@ -145,6 +158,10 @@ AS $$
 BEGIN
     IF set_retention.keep < interval '1 day' THEN
         RAISE invalid_parameter_value USING MESSAGE = 'profiles are kept for a day at least';
+    ELSIF NOT pprof.retention_is_possible(set_retention.keep) THEN
+        RAISE invalid_parameter_value
+            USING MESSAGE = format('profiles cannot be kept for %s', set_retention.keep),
+                  HINT = 'The most is 1000 years, no part of it negative; null keeps them forever.';
     END IF;
     IF set_retention.resolution NOT IN ('all', 'profiles', 'hours', 'days') THEN
         RAISE invalid_parameter_value

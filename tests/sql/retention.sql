@@ -46,6 +46,11 @@ SELECT pprof.set_retention('5 days', service => 'shop', resolution => 'days', pr
 SELECT * FROM pprof.retention WHERE service = 'shop' ORDER BY 1, 2;
 SELECT pprof.drop_retention('shop', resolution => 'days'), pprof.drop_retention('shop', resolution => 'days');
 SELECT pprof.set_retention('1 hour');
+-- nothing that would leave the calendar, or point into the future
+SELECT pprof.set_retention('290000 years');
+SELECT pprof.set_retention('1 month -29 days');
+SELECT pprof.set_retention('290000 years -104000000 days');
+SELECT pprof.set_retention('1000 years', service => 'nobody'), pprof.drop_retention('nobody');
 SELECT pprof.set_retention('1 day', service => 'a(');
 SELECT pprof.set_retention('1 day', resolution => 'weeks');
 -- another tenant has none of this
