@@ -39,7 +39,6 @@
 #define RELOAD_SHARE	  10					 /* which take at most a tenth of the time */
 #define FLUSH_COUNT		  64
 #define FLUSH_BYTES		  ((size_t) 16 << 20)
-#define MAINTAIN_EVERY	  (600 * SCHEDULE_SECOND)
 #define PAUSE_AFTER_ERROR (5 * SCHEDULE_SECOND)
 
 PG_MODULE_MAGIC;
@@ -54,7 +53,6 @@ typedef struct Worker
 	JobLimits limits;
 	int64 next_reload; /* all us, monotonic */
 	int64 no_reload_before;
-	int64 next_maintain;
 	int64 flush_at; /* 0: nothing waits to be stored */
 	GenerationMark mark;
 	bool told; /* that the extension is of another version */
@@ -264,15 +262,6 @@ reload(void)
 	worker.told = reload.state == CONFIG_FOREIGN;
 }
 
-static void
-maintain(void)
-{
-	char error[512];
-
-	if (OidIsValid(worker.mark.relid) && !store_maintain(error, sizeof(error)))
-		ereport(LOG, errmsg("could not make partitions ahead: %s", error));
-}
-
 /* Store what is complete, when it is enough or has waited long enough. */
 static void
 flush(int64 now)
@@ -342,11 +331,6 @@ run_round(void)
 		reload();
 		worker.no_reload_before =
 			monotonic_us() + Max(RELOAD_AT_MOST, RELOAD_SHARE * (monotonic_us() - now));
-	}
-	if (worker.next_maintain <= now && OidIsValid(worker.mark.relid))
-	{
-		worker.next_maintain = now + MAINTAIN_EVERY;
-		maintain();
 	}
 	jobs_start(worker.fetch, &worker.limits);
 	fetch_process(worker.fetch);

@@ -82,7 +82,6 @@ extern void config_report(const Generation *generation);
 typedef void (*StoreWork)(void *arg);
 extern bool store_run(const char *activity, StoreWork work, void *arg, char *error, size_t size);
 extern void store_jobs(dlist_head *finished);
-extern bool store_maintain(char *error, size_t size);
 extern char *labels_json(const ScrapeSpec *spec, bool with_name);
 
 #endif

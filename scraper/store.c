@@ -335,25 +335,3 @@ store_jobs(dlist_head *finished)
 	complained = GetCurrentTimestamp();
 	ereport(LOG, errmsg("could not write the status of scrapes: %s", error));
 }
-
-/* StoreWork: let storage prepare what is written to soon, if it wants to. */
-static void
-maintain_work(void *arg)
-{
-	if (SPI_execute("SELECT pg_catalog.to_regprocedure('pprof.create_partitions(integer)') IS NOT NULL",
-					true,
-					0) != SPI_OK_SELECT ||
-		SPI_processed != 1)
-		elog(ERROR, "could not look for pprof.create_partitions");
-	if (strcmp(SPI_getvalue(SPI_tuptable->vals[0], SPI_tuptable->tupdesc, 1), "t") != 0)
-		return;
-	if (SPI_execute("SELECT pprof.create_partitions()", false, 0) != SPI_OK_SELECT)
-		elog(ERROR, "could not call pprof.create_partitions");
-}
-
-/* Partitions of the days to come. */
-bool
-store_maintain(char *error, size_t size)
-{
-	return store_run("making partitions ahead", maintain_work, NULL, error, size);
-}

@@ -140,4 +140,4 @@ END
 $$;
 REVOKE ALL ON FUNCTION pprof.create_partitions(integer) FROM PUBLIC;
 COMMENT ON FUNCTION pprof.create_partitions(integer)
-    IS 'makes the partitions of today and the days ahead that are missing; the launcher calls it';
+    IS 'makes the partitions of today and the days ahead that are missing; a step of pprof.maintain()';

@@ -360,6 +360,22 @@ CREATE VIEW pprof.scrape_status AS
            j.consecutive_failures
       FROM pprof.scrape_jobs AS j;
 COMMENT ON VIEW pprof.scrape_status IS 'what became of every job (target and profile type) that is scraped';
+COMMENT ON COLUMN pprof.scrape_status.config IS 'the configuration it comes from';
+COMMENT ON COLUMN pprof.scrape_status.profile IS 'name of the profile type';
+COMMENT ON COLUMN pprof.scrape_status.url IS 'what is fetched; null when the target makes no sense';
+COMMENT ON COLUMN pprof.scrape_status.address IS 'address of the target, as written';
+COMMENT ON COLUMN pprof.scrape_status.labels IS 'labels of what is stored';
+COMMENT ON COLUMN pprof.scrape_status.last_scrape IS 'start of the last scrape, good or bad';
+COMMENT ON COLUMN pprof.scrape_status.last_success IS 'start of the last good scrape';
+COMMENT ON COLUMN pprof.scrape_status.last_duration IS 'how long the last scrape took';
+COMMENT ON COLUMN pprof.scrape_status.last_error IS 'why the last scrape failed; empty if it did not';
+COMMENT ON COLUMN pprof.scrape_status.last_store_error IS 'why the last profile could not be stored; empty if it could';
+COMMENT ON COLUMN pprof.scrape_status.scrapes IS 'scrapes so far';
+COMMENT ON COLUMN pprof.scrape_status.failures IS 'scrapes that failed';
+COMMENT ON COLUMN pprof.scrape_status.missed IS 'scrapes left out because the one before was not over, or for lack of a place';
+COMMENT ON COLUMN pprof.scrape_status.last_body_bytes IS 'bytes of the last answer';
+COMMENT ON COLUMN pprof.scrape_status.last_http_status IS 'HTTP status of the last answer; 0 if there was none';
+COMMENT ON COLUMN pprof.scrape_status.consecutive_failures IS 'failures since the last good scrape';
 COMMENT ON COLUMN pprof.scrape_status.health IS 'unknown (before the first scrape), up or down';
 COMMENT ON COLUMN pprof.scrape_status.state IS 'what became of the last scrape: pending (none yet), baseline (first of a cumulative profile, the next is a difference to it), stored, empty (nothing happened in between), failed, store_failed, invalid (the target makes no sense)';
 

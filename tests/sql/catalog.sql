@@ -11,6 +11,12 @@ SELECT object FROM members
    AND classid <> 'pg_opfamily'::regclass
  ORDER BY object COLLATE "C";
 
+-- no rows: no column either
+SELECT m.object, a.attname FROM members m JOIN pg_class c ON c.oid = m.objid AND m.classid = 'pg_class'::regclass AND c.relkind IN ('r', 'p', 'v')
+  JOIN pg_attribute a ON a.attrelid = c.oid AND a.attnum > 0 AND NOT a.attisdropped
+ WHERE col_description(c.oid, a.attnum) IS NULL
+ ORDER BY m.object COLLATE "C", a.attnum;
+
 -- no rows: what PUBLIC may execute reads no table and writes none
 SELECT m.object FROM members m JOIN pg_proc p ON p.oid = m.objid
  WHERE m.classid = 'pg_proc'::regclass
