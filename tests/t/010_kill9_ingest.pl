@@ -195,7 +195,7 @@ my %acked;
 sub round
 {
 	my @runs = map { $_ <= BY_SQL ? start_sql($_, $next{$_}) : start_http($_, $next{$_}) } @clients;
-	my $maintenance = background_script($node, maintenance_script($node, 200));
+	my $maintenance = background_script($node, maintenance_script(200));
 	my $until = time + 30;
 	while (time < $until && grep { $_->{count}->() < 3 } @runs)
 	{
@@ -254,7 +254,7 @@ for my $client (@clients)
 			WHERE label = 'leaf_$client\_2'"), '6', "stack 2 of client $client has its name");
 }
 # and what the last kill interrupted goes on
-my $after = background_script($node, maintenance_script($node, 8))->finish;
+my $after = background_script($node, maintenance_script(8))->finish;
 is($after->{err}, '', 'maintenance goes on');
 is($node->safe_psql('postgres', 'SELECT * FROM pprof.check()'), '', 'all is sound');
 is($bridge->stop, 0, 'the bridge outlived them all');

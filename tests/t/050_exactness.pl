@@ -215,6 +215,15 @@ sub rename_service
 	return "$old is renamed to $new";
 }
 
+sub delete_service
+{
+	my ($service) = @_;
+	run("SELECT pprof.delete_service('$service');\n");
+	$oracle->forget(grep { $_->{service} eq $service } $oracle->alive);
+	ask("$service is deleted", 10);
+	return;
+}
+
 sub send_again
 {
 	my @again = (sort { $a->{id} cmp $b->{id} } $oracle->untouched(\@sent))[ 0 .. 9 ];
@@ -230,6 +239,7 @@ my @events = (
 	sub { maintain('rollup_service(%s, ' . one_of(1, 5, 24) . ')'); return 'some rollups are made' },
 	sub { maintain('rollup_service(%s)') for 1 .. 8; return 'rollups are made' },
 	sub { maintain('merge_chunks(%s)'); return 'chunks are put together' },
+	sub { run("SET pprof.hour_grace = 0;\nCALL pprof.maintain();\n"); return 'maintenance does what is due' },
 	\&delete_profile, \&delete_profile, \&delete_series, \&relabel, \&rename_service, \&send_again);
 
 # Something happens, then questions are asked.
@@ -246,7 +256,7 @@ sub event
 sub ask_meanwhile
 {
 	my ($what) = @_;
-	my @maintenance = map { background_script($node, maintenance_script($node, 6)) } 1 .. 2;
+	my @maintenance = map { background_script($node, maintenance_script(6)) } 1 .. 2;
 	my @asked = map { [ questions(25) ] } 1 .. 2;
 	my @asking = map { background_script($node, $_->[0]) } @asked;
 	while (grep { IPC::Run::pumpable($_->pump->{handle}) } @asking, @maintenance)
@@ -322,5 +332,8 @@ for my $number (1 .. $rounds)
 store(80);
 ask_meanwhile('while maintenance runs');
 view_comparison('process_cpu:cpu:nanoseconds:cpu:nanoseconds');
+delete_service(one_of(map { $_->{service} } $oracle->alive));
+store(40);
+ask('and comes again', 10);
 retention(one_of(map { $_->{service} } $oracle->alive));
 done_testing();

@@ -156,7 +156,7 @@ sub kill_one
 sub run_writers
 {
 	my @writers = map { { pieces => script_of(30), next => 0, kills => 0, errors => [] } } 1 .. WRITERS;
-	my @maintenance = map { background_script($node, maintenance_script($node, 4)) } 1 .. 2;
+	my @maintenance = map { background_script($node, maintenance_script(4)) } 1 .. 2;
 	my $next_kill = time + 0.5;
 	start_writer($_) for @writers;
 	while (grep { attend($_) } @writers)
@@ -165,7 +165,7 @@ sub run_writers
 		{
 			next if IPC::Run::pumpable($_->pump->{handle});
 			is($_->finish->{err}, '', 'maintenance complains of nothing') if $_->{err} ne '';
-			$_ = background_script($node, maintenance_script($node, 4));
+			$_ = background_script($node, maintenance_script(4));
 		}
 		sleep 0.02;
 		next if time < $next_kill;
@@ -242,7 +242,7 @@ for my $round (1 .. $rounds)
 	cmp_ok(eval(join '+', map { $_->{kills} } @writers), '>', 0, "round $round: some were killed");
 	end_prepared();
 	judge("round $round");
-	is(background_script($node, maintenance_script($node, 4))->finish->{err}, '', "round $round: maintenance goes on");
+	is(background_script($node, maintenance_script(4))->finish->{err}, '', "round $round: maintenance goes on");
 	judge("round $round, after maintenance");
 }
 cmp_ok($node->safe_psql('postgres', 'SELECT count(*) FROM journal'), '>', 100 * $rounds, 'enough was stored to tell');

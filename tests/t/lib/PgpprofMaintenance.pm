@@ -1,6 +1,6 @@
 # PgpprofMaintenance.pm: maintenance that runs beside what a test does.
 #
-#     my $script = maintenance_script($node, 100);     # for psql: all steps, again and again
+#     my $script = maintenance_script(100);     # for psql: all steps, again and again
 #     my $run = background_script($node, $script);     # runs it in a session of its own
 #     ... $run->finish;                                # waits for its end: { status, out, err }
 package PgpprofMaintenance;
@@ -26,19 +26,15 @@ sub each_service
 # them stop in the middle of what there is.
 sub maintenance_script
 {
-	my ($node, $times) = @_;
-	my $script = '';
-	my $there = sub { $node->safe_psql('postgres', "SELECT to_regproc('pprof.$_[0]') IS NOT NULL") eq 't' };
-	my %is = map { $_ => $there->($_) } qw(compact_service rollup_service merge_chunks maintain);
-	return $script unless $is{compact_service};
-	$script .= "SET pprof.hour_grace = 0;\n";
+	my ($times) = @_;
+	my $script = "SET pprof.hour_grace = 0;\n";
 	for my $i (1 .. $times)
 	{
 		$script .= 'SET pprof.segment_profiles = ' . (2, 8, 128)[ $i % 3 ] . ";\n";
-		$script .= each_service('pprof.compact_service(%s, ' . (50, 20000)[ $i % 2 ] . ')') if $is{compact_service};
-		$script .= each_service('pprof.rollup_service(%s, ' . (1, 24)[ $i % 2 ] . ')') if $is{rollup_service};
-		$script .= each_service('pprof.merge_chunks(%s)') if $is{merge_chunks} && $i % 3 == 0;
-		$script .= "CALL pprof.maintain();\n" if $is{maintain} && $i % 4 == 0;
+		$script .= each_service('pprof.compact_service(%s, ' . (50, 20000)[ $i % 2 ] . ')');
+		$script .= each_service('pprof.rollup_service(%s, ' . (1, 24)[ $i % 2 ] . ')');
+		$script .= each_service('pprof.merge_chunks(%s)') if $i % 3 == 0;
+		$script .= "CALL pprof.maintain();\n" if $i % 4 == 0;
 	}
 	return $script;
 }
