@@ -517,6 +517,20 @@ prepare(Deletion *deletion, const Selection *selection, int64 service_id, Timest
 	return deletion->ntypes > 0;
 }
 
+/* It may have been renamed or deleted until the lock was there. */
+static bool
+is_still_selected(const Selection *selection, int64 service_id)
+{
+	static StoragePlan find = {.sql = "SELECT name FROM pprof.services "
+									  "WHERE service_id = $1 AND tenant = $2",
+							   .nargs = 2,
+							   .args = {INT8OID, TEXTOID}};
+	Datum values[2] = {Int64GetDatum(service_id), PointerGetDatum(core_text(storage_tenant()))};
+
+	return storage_read_latest(&find, values, NULL, 1) > 0 &&
+		   selection_has_service(selection, core_bytes(DatumGetTextPP(storage_value(0, 1))));
+}
+
 /* A profile may be anywhere: only services that have it are locked. */
 static bool
 has_profile(Deletion *deletion)
@@ -553,7 +567,8 @@ delete_selected(const Selection *selection, TimestampTz since, TimestampTz until
 			(selection->by_profile && !has_profile(&deletion)))
 			continue;
 		lock_service(services[i].service_id, LOCK_TO_DESTROY);
-		if (!prepare(&deletion, selection, services[i].service_id, since, until))
+		if (!is_still_selected(selection, services[i].service_id) ||
+			!prepare(&deletion, selection, services[i].service_id, since, until))
 			continue;
 		delete_rows(&deletion);
 		nrows += deletion.nrows;

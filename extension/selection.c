@@ -177,6 +177,12 @@ test_all(const PpSelector *selector, PpBytes value)
 }
 
 bool
+selection_has_service(const Selection *selection, PpBytes name)
+{
+	return !selection->nothing && test_all(&selection->services, name);
+}
+
+bool
 selection_has_type(const Selection *selection, PpBytes profile_type)
 {
 	PpTypeId type;
@@ -237,7 +243,7 @@ selection_services(const Selection *selection, int *n)
 	{
 		PpBytes name = kept_text(storage_value(i, 2));
 
-		if (test_all(&selection->services, name))
+		if (selection_has_service(selection, name))
 			services[(*n)++] =
 				(SelectedService){.service_id = DatumGetInt64(storage_value(i, 1)), .name = name};
 	}

@@ -51,6 +51,8 @@ extern void selection_parse(Selection *selection, const text *selector);
 /* All matchers of all selectors of a text[]. */
 extern void selection_parse_array(Selection *selection, ArrayType *selectors);
 
+/* Does the selector mean services of that name? */
+extern bool selection_has_service(const Selection *selection, PpBytes name);
 extern bool selection_has_type(const Selection *selection, PpBytes profile_type);
 
 /* A label of a profile type, by its private name; false if it has none of that name. */
