@@ -25,6 +25,7 @@
 #include "storage.h"
 
 #define MAX_BUCKETS 10000
+#define MAX_CELLS	1000000 /* buckets of all steps */
 
 /* A profile with rows in pprof.raw and in a segment; hashed bytewise. */
 typedef struct SplitKey
@@ -91,6 +92,18 @@ make_table(const char *name, Size keysize, Size entrysize)
 
 /* --- points --- */
 
+/* Steps with profiles are kept, and each has all buckets: that must not become too much. */
+static int64 *
+new_buckets(Heatmap *map)
+{
+	if (hash_get_num_entries(map->steps) * (int64) map->buckets > MAX_CELLS)
+		ereport(ERROR,
+				errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				errmsg("heat map would have more than %d cells", MAX_CELLS),
+				errhint("Use longer steps or fewer buckets."));
+	return MemoryContextAllocZero(map->context, sizeof(int64) * map->buckets);
+}
+
 /* The right edge of the step of a time; the first step takes its left edge, too. */
 static TimestampTz
 step_of(const Heatmap *map, TimestampTz at)
@@ -135,7 +148,7 @@ add_point(Heatmap *map, TimestampTz at, int64 value)
 		step = step_of(map, at);
 		map->last = hash_search(map->steps, &step, HASH_ENTER, &found);
 		if (!found)
-			map->last->profiles = MemoryContextAllocZero(map->context, sizeof(int64) * map->buckets);
+			map->last->profiles = new_buckets(map);
 	}
 	map->last->profiles[bucket_of(map, value)]++;
 }

@@ -16,6 +16,11 @@ SELECT * FROM pprof.heatmap(:'type', '{}', '2023-11-14', '2023-11-14', '1 h');
 SELECT * FROM pprof.heatmap(:'type', '{}', '2023-11-14', '2023-11-15', '0 s');
 SELECT * FROM pprof.heatmap(:'type', '{}', '2023-11-14', '2023-11-15', '1 h', 0);
 SELECT * FROM pprof.heatmap(:'type', '{}', '-infinity', '2023-11-15', '1 h');
+BEGIN;
+SELECT sum(pprof.ingest(body('leaf', 1, '2023-11-15 00:00:00Z'::timestamptz + i * interval '1 s'), '{"service_name": "c"}')) FROM generate_series(0, 100) AS i;
+SELECT count(*), sum(profiles) FROM pprof.heatmap(:'type', '{}', '2023-11-15', '2023-11-16', '1 s', 9900);
+SELECT count(*) FROM pprof.heatmap(:'type', '{}', '2023-11-15', '2023-11-16', '1 s', 10000);
+ROLLBACK;
 -- lists
 SELECT at, service, labels ->> 'pod' AS pod, duration, total FROM pprof.profile_list(:'type', '{}', '-infinity', 'infinity', 3);
 SELECT at, service, labels ->> 'pod' AS pod, total FROM pprof.profile_list(:'type', '{service_name="a"}', '2023-11-14', '2023-11-14 00:01:56', ordered_by => 'largest');
