@@ -105,7 +105,8 @@ sub script_of
 
 # --- the run ---------------------------------------------------------------
 
-my $node = pgpprof_node('main', conf => <<'CONF');
+my $node;
+my $conf = <<'CONF';
 pprof.accept_past = 0
 pprof.databases = ''
 max_prepared_transactions = 50
@@ -113,7 +114,6 @@ max_connections = 40
 deadlock_timeout = 100ms
 log_min_error_statement = panic
 CONF
-$node->safe_psql('postgres', 'CREATE TABLE journal (body int)');
 
 # What a writer has to do from a piece on; who waits for what is prepared does not wait for ever.
 sub start_writer
@@ -234,16 +234,24 @@ my @expected_errors = (
 	qr/transaction identifier "p\d+" is already in use/, qr/current transaction is aborted/,
 	qr/savepoint "s" does not exist/);
 
-for my $round (1 .. $rounds)
+# With counters in shared memory, and without: then a dictionary has one writer at a time.
+for my $mode ('preloaded', 'not preloaded')
 {
-	my @writers = run_writers();
-	my @errors = grep { my $line = $_; !grep { $line =~ $_ } @expected_errors } map { @{ $_->{errors} } } @writers;
-	is(join("\n", @errors), '', "round $round: nothing fails that was not meant to");
-	cmp_ok(eval(join '+', map { $_->{kills} } @writers), '>', 0, "round $round: some were killed");
-	end_prepared();
-	judge("round $round");
-	is(background_script($node, maintenance_script(4))->finish->{err}, '', "round $round: maintenance goes on");
-	judge("round $round, after maintenance");
+	$node = pgpprof_node($mode =~ s/ /_/r, preload => $mode eq 'preloaded', conf => $conf);
+	$node->safe_psql('postgres', 'CREATE TABLE journal (body int)');
+	@bodies = ();
+	for my $round (1 .. $rounds)
+	{
+		my @writers = run_writers();
+		my @errors = grep { my $line = $_; !grep { $line =~ $_ } @expected_errors } map { @{ $_->{errors} } } @writers;
+		is(join("\n", @errors), '', "$mode, round $round: nothing fails that was not meant to");
+		cmp_ok(eval(join '+', map { $_->{kills} } @writers), '>', 0, "$mode, round $round: some were killed");
+		end_prepared();
+		judge("$mode, round $round");
+		is(background_script($node, maintenance_script(4))->finish->{err}, '', "$mode, round $round: maintenance goes on");
+		judge("$mode, round $round, after maintenance");
+	}
+	cmp_ok($node->safe_psql('postgres', 'SELECT count(*) FROM journal'), '>', 100 * $rounds, "$mode: enough was stored to tell");
+	$node->stop;
 }
-cmp_ok($node->safe_psql('postgres', 'SELECT count(*) FROM journal'), '>', 100 * $rounds, 'enough was stored to tell');
 done_testing();
