@@ -98,6 +98,7 @@ DECLARE
     p record;
     accepted date := pprof.retention_before(at, pprof.accepted_for());
     yesterday date := pprof.retention_before(at, interval '1 day');
+    busy text[] := '{}';
 BEGIN
     FOR p IN
         SELECT parent, CASE WHEN length(suffix) = 6 THEN to_date(suffix || '01', 'YYYYMMDD')
@@ -114,9 +115,13 @@ BEGIN
                    OR p.day >= accepted
                       AND NOT EXISTS (SELECT FROM pprof.expired_days e WHERE e.day = p.day)
                    OR NOT pprof.may_drop(p.parent, p.day);
+        -- a parent that somebody reads for long is not tried again for each of its
+        -- partitions: whoever comes waits as long as the attempt does
+        CONTINUE WHEN p.parent = ANY (busy);
         IF pprof.drop_partition(p.parent, p.day) THEN
             RETURN 1;
         END IF;
+        busy := busy || p.parent;
     END LOOP;
     RETURN 0;
 END
