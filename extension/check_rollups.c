@@ -126,10 +126,12 @@ check_path_dictionaries(RollupChecker *checker)
 	static StoragePlan read = {.sql = "SELECT service_id, month, dict_id FROM pprof.path_dictionaries "
 									  "ORDER BY 1, 2, 3"};
 	static StoragePlan lost = {
-		.sql =
-			"SELECT pg_catalog.format('dictionary of paths %s', dict_id), 'it has chunks, but no row' "
-			"FROM (SELECT service_id, month, dict_id FROM pprof.paths "
-			"EXCEPT SELECT service_id, month, dict_id FROM pprof.path_dictionaries) x ORDER BY 1"};
+		.sql = "SELECT pg_catalog.format('dictionary of paths %s', dict_id), 'it has chunks, but no row' "
+			   "FROM (SELECT service_id, month, dict_id FROM pprof.paths "
+			   "EXCEPT SELECT service_id, month, dict_id FROM pprof.path_dictionaries) x "
+			   /* what retention has done with goes with the partition */
+			   "WHERE EXISTS (SELECT FROM pprof.series_days d WHERE d.service_id = x.service_id "
+			   "AND d.day >= x.month AND d.day < x.month + interval '1 month') ORDER BY 1"};
 	uint64 n = storage_read(&read, NULL, NULL, 0);
 	SPITupleTable *table = SPI_tuptable;
 	DictOwner *owners = palloc(Max(n, 1) * sizeof(DictOwner));

@@ -211,6 +211,14 @@ SELECT * FROM pprof.check();
 -- then those of days, by month
 CALL retain('2001-11-29 00:00Z');
 SELECT * FROM state ORDER BY day, service;
+-- what is left for the partition to take along is no damage
+DO $$ BEGIN
+    WHILE EXISTS (SELECT FROM pprof.path_dictionaries WHERE month < '2001-11-01') LOOP
+        EXIT WHEN pprof.retention_step('2001-11-30 00:00Z') = 0;
+    END LOOP;
+END $$;
+SELECT count(*) > 0 AS left_behind FROM pprof.paths WHERE month < '2001-11-01';
+SELECT * FROM pprof.check();
 CALL retain('2001-11-30 00:00Z');
 SELECT * FROM state ORDER BY day, service;
 SELECT * FROM partitions WHERE day >= '200109' AND day < '2001111' ORDER BY 2, 1;
