@@ -4,6 +4,7 @@
  *
  * Hour by hour: each segment by itself, then that no row is in two places, then
  * that totals are those of the segments.  Memory follows the rows of an hour.
+ * Totals that outlive the segments are checked by themselves.
  */
 #include "postgres.h"
 
@@ -15,6 +16,7 @@
 #include "utils/uuid.h"
 
 #include "check_segments.h"
+#include "core/pp_totals.h"
 #include "core_glue.h"
 #include "segment.h"
 #include "segment_write.h"
@@ -78,13 +80,18 @@ compare_series(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
+static bool
+has_series(const HourCheck *hour, int64 series_id)
+{
+	return bsearch(&series_id, hour->series, hour->nseries, sizeof(int64), compare_series) != NULL;
+}
+
 static const char *
 row_problem(const HourCheck *hour, const PpSegmentRow *row)
 {
 	if (row->at < hour->hour || row->at >= hour->hour + USECS_PER_HOUR)
 		return "a profile belongs to another hour";
-	if (hour->nseries == 0 ||
-		bsearch(&row->series_id, hour->series, hour->nseries, sizeof(int64), compare_series) == NULL)
+	if (hour->nseries == 0 || !has_series(hour, row->series_id))
 		return "series_days does not have the series of a profile";
 	return hour->checks->row(hour->checks->context, row);
 }
@@ -275,6 +282,62 @@ check_hour(const SegmentChecks *checks, int64 service_id, int64 type_id, Timesta
 	check_totals(&hour);
 }
 
+/* --- totals of days whose profiles retention took --- */
+
+static const char *
+lone_problem(HourCheck *hour, Datum head_bytes, Datum data_bytes)
+{
+	PpTotalsBytes bytes;
+	PpTotalsHead head;
+	PpError err;
+
+	bytes.head = (uint8_t *) segment_bytes(head_bytes, &bytes.head_len);
+	bytes.data = (uint8_t *) segment_bytes(data_bytes, &bytes.data_len);
+	if (pp_totals_check(&bytes, core_alloc_create(CurrentMemoryContext), &err) != PP_OK ||
+		pp_totals_head(bytes.head, bytes.head_len, core_arena_create(), &head, &err) != PP_OK)
+		return pstrdup(err.message);
+	if (head.first_at < hour->hour || head.last_at >= hour->hour + USECS_PER_HOUR)
+		return "totals are of another hour";
+	hour->series =
+		read_series(hour->service_id, hour->type_id, storage_day(hour->hour), &hour->nseries);
+	for (uint32 i = 0; i < head.nseries; i++)
+		if (!has_series(hour, head.series[i].series_id))
+			return "series_days does not have a series of the totals";
+	return NULL;
+}
+
+static void
+check_lone_totals(const SegmentChecks *checks, int64 service_id, DateADT day)
+{
+	static StoragePlan read = {.sql = "SELECT type_id, hour, head, data FROM pprof.totals t "
+									  "WHERE service_id = $1 AND hour >= $2 AND hour < $3 "
+									  "AND NOT EXISTS (SELECT FROM pprof.segments s "
+									  "WHERE s.service_id = $1 AND s.type_id = t.type_id "
+									  "AND s.hour = t.hour) ORDER BY 1, 2",
+							   .nargs = 3,
+							   .args = {INT8OID, TIMESTAMPTZOID, TIMESTAMPTZOID},
+							   .cursor_options = CURSOR_OPT_CUSTOM_PLAN};
+	Datum values[3] = {Int64GetDatum(service_id),
+					   TimestampTzGetDatum(storage_day_start(day)),
+					   TimestampTzGetDatum(storage_day_start(day + 1))};
+	uint64 n = storage_read(&read, values, NULL, 0);
+	SPITupleTable *table = SPI_tuptable;
+
+	for (uint64 i = 0; i < n; i++)
+	{
+		HourCheck hour = {.checks = checks, .service_id = service_id};
+		const char *problem;
+
+		SPI_tuptable = table;
+		hour.type_id = DatumGetInt64(storage_value(i, 1));
+		hour.hour = DatumGetTimestampTz(storage_value(i, 2));
+		problem = lone_problem(&hour, storage_value(i, 3), storage_value(i, 4));
+		if (problem != NULL)
+			checks->report(checks->context, hour_name(&hour), problem);
+	}
+	SPI_freetuptable(table);
+}
+
 void
 check_segments(const SegmentChecks *checks, int64 service_id, DateADT day)
 {
@@ -305,6 +368,7 @@ check_segments(const SegmentChecks *checks, int64 service_id, DateADT day)
 	MemoryContextSwitchTo(caller);
 	MemoryContextDelete(context);
 	SPI_freetuptable(table);
+	check_lone_totals(checks, service_id, day);
 }
 
 /* --- references --- */

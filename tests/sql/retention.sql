@@ -199,6 +199,15 @@ TABLE wrong_hours;
 TABLE wrong_days;
 TABLE wrong_times;
 SELECT * FROM pprof.check();
+-- totals are looked at by themselves now
+BEGIN;
+UPDATE pprof.totals SET data = substr(data, 2) WHERE hour < '2001-10-01';
+SELECT DISTINCT problem FROM pprof.check();
+ROLLBACK;
+BEGIN;
+DELETE FROM pprof.series_days WHERE day = '2001-09-30';
+SELECT DISTINCT problem FROM pprof.check() WHERE object LIKE 'hour%';
+ROLLBACK;
 -- then the sums of hours, their dictionaries, and the series
 CALL retain('2001-10-23 00:00Z');
 SELECT * FROM state ORDER BY day, service;
