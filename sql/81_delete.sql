@@ -106,6 +106,22 @@ REVOKE ALL ON FUNCTION pprof.checked_labels(jsonb) FROM PUBLIC;
 COMMENT ON FUNCTION pprof.checked_labels(jsonb)
     IS 'labels as a series may have them, empty ones dropped; refuses what ingest would';
 
+-- Pins mean services by their labels: they must not lose what they hold.
+CREATE FUNCTION pprof.pins_of(service_id bigint) RETURNS uuid[]
+LANGUAGE sql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+AS $$
+    SELECT COALESCE(array_agg(p.pin_id), '{}')
+      FROM pprof.pins p JOIN pprof.services s USING (tenant)
+     WHERE s.service_id = $1
+       AND EXISTS (SELECT FROM pprof.dictionaries d WHERE d.service_id = $1
+                      AND d.day::timestamp AT TIME ZONE 'UTC' < p.until
+                      AND (d.day + 1)::timestamp AT TIME ZONE 'UTC' > p.since)
+       AND EXISTS (SELECT FROM pprof.series l WHERE l.service_id = $1 AND l.labels OPERATOR(pprof.@~) p.selector)
+$$;
+REVOKE ALL ON FUNCTION pprof.pins_of(bigint) FROM PUBLIC;
+COMMENT ON FUNCTION pprof.pins_of(bigint) IS 'pins that hold days of a service';
+
 -- The service is locked.  Ids stay: nothing that is stored has to change.
 CREATE FUNCTION pprof.set_labels(service_id bigint, ids bigint[], changes jsonb) RETURNS bigint
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
@@ -113,6 +129,7 @@ SET search_path = pg_catalog, pg_temp
 AS $$
 DECLARE
     changed bigint[];
+    held uuid[] := pprof.pins_of($1);
 BEGIN
     WITH wanted AS (
         SELECT s.series_id, pprof.checked_labels(jsonb_strip_nulls(s.labels || changes)) AS labels
@@ -125,6 +142,10 @@ BEGIN
     SELECT array_agg(u.series_id) INTO changed FROM updated u;
     IF changed IS NULL THEN
         RETURN 0;
+    END IF;
+    IF NOT pprof.pins_of($1) @> held THEN
+        RAISE object_in_use USING MESSAGE = 'a pin would not hold the service any more',
+              HINT = 'See pprof.own_pins; first pin the range by what the labels will be as well, and unpin the other.';
     END IF;
     PERFORM pprof.label_summary_rebuild($1, d.day)
        FROM (SELECT DISTINCT x.day FROM pprof.series_days x

@@ -73,6 +73,14 @@ SELECT pprof.rename_service('shop', repeat('x', 3000));
 BEGIN ISOLATION LEVEL REPEATABLE READ;
 SELECT pprof.rename_service('shop', 'other');
 ROLLBACK;
+-- what a pin holds it must go on holding
+SELECT pprof.pin('{service_name="shop"}', '2023-11-15', '2023-11-16') AS pin \gset
+SELECT pprof.rename_service('shop', 'store');
+SELECT pprof.unpin(:'pin'), pprof.pin('{service_name=~"shop|store"}', '2023-11-15', '2023-11-16') AS pin \gset
+SELECT pprof.rename_service('shop', 'store') > 0 AS renamed, pprof.rename_service('store', 'shop') > 0 AS back, pprof.unpin(:'pin');
+SELECT pprof.pin('{pod="a"}', '2023-11-15', '2023-11-16') AS pin \gset
+SELECT pprof.relabel('{}', '{"pod": null}');
+SELECT pprof.unpin(:'pin');
 -- only one's own
 SET pprof.tenant = 'other';
 SELECT pprof.rename_service('shop', 'mine'), pprof.relabel('{}', '{"a": "b"}');
