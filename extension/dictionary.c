@@ -8,9 +8,13 @@
  * commit.  Two that meet the same stack at once give it two ids, which mean the
  * same.  Chunks of others are read when somebody else has committed some.
  *
- * Without shared memory writers stand in line: a transaction lock is held from before the
- *dictionary is brought up to date until the new chunk is committed, and ids go on where the chunks
- *end.  The two never continue each other's dictionaries.
+ * Without shared memory writers stand in line: a transaction lock is held from
+ * before the dictionary is brought up to date until the new chunk is committed,
+ * and ids go on where the chunks end.  The two never continue each other's
+ * dictionaries.
+ *
+ * A dictionary of pprof.dictionary_nodes nodes is not continued: the next one
+ * begins with what is met again, but fits the caches of those who write and read.
  *
  * What a transaction touched is forgotten when it, or a part of it, is rolled
  * back or prepared.
@@ -64,6 +68,7 @@ typedef struct Pin
 {
 	SharedDictionary *entry;
 	bool wrote;
+	uint64 dict_id; /* of what it wrote */
 	uint64 commits; /* when it was unpinned */
 } Pin;
 
@@ -238,6 +243,17 @@ ensure_row(WriterDict *writer, bool was_there)
 	return true;
 }
 
+/* A new dictionary that is continued under the lock. */
+static uint64
+add_unshared(const DictOwner *owner)
+{
+	DictOwner fresh = *owner;
+
+	random_bytes(&fresh.dict_id, sizeof(fresh.dict_id));
+	add_row(&fresh, false);
+	return fresh.dict_id;
+}
+
 /* The dictionary that is continued under the lock: the newest, or a new one. */
 static uint64
 find_or_add(const DictOwner *owner)
@@ -248,13 +264,10 @@ find_or_add(const DictOwner *owner)
 							   .nargs = 2,
 							   .args = {INT8OID, DATEOID}};
 	Datum values[2] = {Int64GetDatum(owner->service_id), DateADTGetDatum(owner->begins)};
-	DictOwner fresh = *owner;
 
 	if (storage_read_latest(&find, values, NULL, 1) > 0)
 		return (uint64) DatumGetInt64(storage_value(0, 1));
-	random_bytes(&fresh.dict_id, sizeof(fresh.dict_id));
-	add_row(&fresh, false);
-	return fresh.dict_id;
+	return add_unshared(owner);
 }
 
 /* --- writing in line --- */
@@ -267,6 +280,8 @@ write_alone(WriterDict *writer)
 		writer_be(writer, find_or_add(&writer->owner));
 	writer->doubtful = false;
 	writer_load(writer);
+	if (pp_dict_count(writer->dict, PP_DICT_NODES) >= (uint32) pprof_dictionary_nodes)
+		writer_be(writer, add_unshared(&writer->owner));
 	return writer;
 }
 
@@ -312,7 +327,7 @@ pin_shared(WriterDict *writer, uint64 *dict_id, uint64 *commits)
 		if (pins[i].entry == writer->shared)
 		{
 			/* pinned before, by a writer that the cache dropped, or this one */
-			(void) shared_dictionary_unpin(writer->shared, false);
+			(void) shared_dictionary_unpin(writer->shared, false, 0);
 			return;
 		}
 	pins[npins++] = (Pin){.entry = writer->shared};
@@ -380,7 +395,10 @@ take_ids(WriterDict *writer, const uint32 *n, int32 *number)
 	CORE_CHECK(pp_dict_rebase(writer->dict, first, &shift.from, &shift.by, &err), &err);
 	for (int i = 0; i < npins; i++)
 		if (pins[i].entry == writer->shared)
+		{
 			pins[i].wrote = true;
+			pins[i].dict_id = writer->owner.dict_id;
+		}
 	return shift;
 }
 
@@ -467,7 +485,8 @@ dictionary_at_end(bool commit)
 	dictionary_read_at_end(commit, wrote_chunks);
 	wrote_chunks = false;
 	for (int i = 0; i < npins; i++)
-		pins[i].commits = shared_dictionary_unpin(pins[i].entry, commit && pins[i].wrote);
+		pins[i].commits =
+			shared_dictionary_unpin(pins[i].entry, commit && pins[i].wrote, pins[i].dict_id);
 	untouch(commit);
 	npins = 0;
 }

@@ -18,6 +18,7 @@ char *pprof_bridge_database = NULL;
 char *pprof_bridge_listen = NULL;
 char *pprof_bridge_path = NULL;
 char *pprof_databases = NULL;
+int pprof_dictionary_nodes;
 int pprof_hour_grace;
 bool pprof_maintenance = true;
 int pprof_maintenance_interval = 60;
@@ -235,6 +236,18 @@ pprof_define_gucs(void)
 							   NULL,
 							   NULL,
 							   NULL);
+	DefineCustomIntVariable("pprof.dictionary_nodes",
+							"Call-tree nodes after which another dictionary of the service and day is begun.",
+							"A session that writes to a dictionary takes some 60 bytes of memory per node.",
+							&pprof_dictionary_nodes,
+							500000,
+							1000,
+							1 << 30,
+							PGC_SUSET,
+							0,
+							NULL,
+							NULL,
+							NULL);
 	DefineCustomIntVariable("pprof.hour_grace",
 							"How long after its end an hour counts as over.",
 							"Profiles that come later are taken in as well, but what was made of the hour is made anew.",
@@ -425,7 +438,7 @@ pprof_define_gucs(void)
 							"Memory for dictionaries that a session writes.",
 							NULL,
 							&pprof_writer_cache_size,
-							128 * 1024,
+							256 * 1024,
 							0,
 							MAX_KILOBYTES,
 							PGC_USERSET,

@@ -15,6 +15,7 @@ extern char *pprof_bridge_database;
 extern char *pprof_bridge_listen;
 extern char *pprof_bridge_path;
 extern char *pprof_databases;
+extern int pprof_dictionary_nodes;
 extern int pprof_hour_grace; /* seconds */
 extern bool pprof_maintenance;
 extern int pprof_maintenance_interval;	 /* s */

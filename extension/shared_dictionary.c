@@ -26,13 +26,19 @@
 
 #define TRANCHE "pprof dictionaries"
 
+/* Where a dictionary goes on. */
+typedef struct Counters
+{
+	uint64 dict_id;
+	uint32 next[PP_DICT_KINDS];
+	int32 next_chunk;
+} Counters;
+
 struct SharedDictionary
 {
 	SharedKey key;
-	uint64 dict_id;
-	uint64 commits;
-	uint32 next[PP_DICT_KINDS];
-	int32 next_chunk;
+	Counters now, closed; /* closed: the one before, for those who still add to it */
+	uint64 commits;		  /* to the present one */
 	int32 pins;
 	dlist_node unpinned; /* in the list while there are no pins */
 };
@@ -98,11 +104,20 @@ shared_dictionaries_ready(void)
 static void
 begin(SharedDictionary *entry, uint64 dict_id)
 {
-	entry->dict_id = dict_id;
+	memset(&entry->now, 0, sizeof(entry->now));
+	entry->now.dict_id = dict_id;
+	entry->now.next[PP_DICT_STRINGS] = entry->now.next[PP_DICT_NODES] = 1;
 	entry->commits = 0;
-	memset(entry->next, 0, sizeof(entry->next));
-	entry->next[PP_DICT_STRINGS] = entry->next[PP_DICT_NODES] = 1;
-	entry->next_chunk = 0;
+}
+
+/* A dictionary that does not end would not fit the sessions that write and read it. */
+static void
+close_large(SharedDictionary *entry, uint64 fresh)
+{
+	if (entry->now.next[PP_DICT_NODES] < (uint32) pprof_dictionary_nodes)
+		return;
+	entry->closed = entry->now;
+	begin(entry, fresh);
 }
 
 /* A new entry; NULL if all that there is room for are in use. */
@@ -123,6 +138,7 @@ add(const SharedKey *key, uint64 dict_id)
 	entry = hash_search(entries, key, HASH_ENTER_NULL, NULL);
 	if (entry == NULL)
 		return NULL;
+	memset(&entry->closed, 0, sizeof(entry->closed));
 	begin(entry, dict_id);
 	entry->pins = 0;
 	return entry;
@@ -134,25 +150,20 @@ shared_dictionary_pin(const SharedKey *key, uint64 *dict_id, uint64 *commits)
 	SharedDictionary *entry;
 	uint64 fresh;
 
+	if (!pg_strong_random(&fresh, sizeof(fresh)))
+		ereport(ERROR, errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not generate random values"));
 	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
 	entry = hash_search(entries, key, HASH_FIND, NULL);
 	if (entry != NULL && entry->pins == 0)
 		dlist_delete(&entry->unpinned);
 	if (entry == NULL)
-	{
-		if (!pg_strong_random(&fresh, sizeof(fresh)))
-		{
-			LWLockRelease(shared->lock);
-			ereport(ERROR,
-					errcode(ERRCODE_INTERNAL_ERROR),
-					errmsg("could not generate random values"));
-		}
 		entry = add(key, fresh);
-	}
+	else
+		close_large(entry, fresh);
 	if (entry != NULL)
 	{
 		entry->pins++;
-		*dict_id = entry->dict_id;
+		*dict_id = entry->now.dict_id;
 		*commits = entry->commits;
 	}
 	LWLockRelease(shared->lock);
@@ -168,7 +179,7 @@ void
 shared_dictionary_look(SharedDictionary *entry, uint64 *dict_id, uint64 *commits)
 {
 	LWLockAcquire(shared->lock, LW_SHARED);
-	*dict_id = entry->dict_id;
+	*dict_id = entry->now.dict_id;
 	*commits = entry->commits;
 	LWLockRelease(shared->lock);
 }
@@ -177,32 +188,41 @@ void
 shared_dictionary_reserve(SharedDictionary *entry, uint64 dict_id, const uint32 *n, uint32 *first,
 						  int32 *number)
 {
-	bool full = false, other;
+	Counters *counters;
+	bool full = false;
 
 	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
-	other = entry->dict_id != dict_id;
-	for (int kind = 0; kind < PP_DICT_KINDS; kind++)
-		full = full || n[kind] > INT32_MAX - entry->next[kind];
-	for (int kind = 0; kind < PP_DICT_KINDS && !full && !other; kind++)
+	counters = entry->now.dict_id == dict_id	  ? &entry->now
+			   : entry->closed.dict_id == dict_id ? &entry->closed
+												  : NULL;
+	if (counters != NULL)
 	{
-		first[kind] = entry->next[kind];
-		entry->next[kind] += n[kind];
+		for (int kind = 0; kind < PP_DICT_KINDS; kind++)
+			full = full || n[kind] > INT32_MAX - counters->next[kind];
+		for (int kind = 0; kind < PP_DICT_KINDS && !full; kind++)
+		{
+			first[kind] = counters->next[kind];
+			counters->next[kind] += n[kind];
+		}
+		*number = full ? 0 : counters->next_chunk++;
 	}
-	*number = full || other ? 0 : entry->next_chunk++;
 	LWLockRelease(shared->lock);
-	if (other)
-		elog(ERROR, "dictionary " INT64_FORMAT " is no longer written to", (int64) dict_id);
+	if (counters == NULL)
+		ereport(ERROR,
+				errcode(ERRCODE_T_R_SERIALIZATION_FAILURE),
+				errmsg("dictionary " INT64_FORMAT " is no longer written to", (int64) dict_id),
+				errhint("Do it again."));
 	if (full)
 		ereport(ERROR, errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED), errmsg("dictionary is full"));
 }
 
 uint64
-shared_dictionary_unpin(SharedDictionary *entry, bool published)
+shared_dictionary_unpin(SharedDictionary *entry, bool published, uint64 dict_id)
 {
 	uint64 commits;
 
 	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
-	if (published)
+	if (published && entry->now.dict_id == dict_id)
 		entry->commits++;
 	commits = entry->commits;
 	if (--entry->pins == 0)
@@ -219,7 +239,12 @@ shared_dictionary_retire(SharedDictionary *entry, uint64 dict_id)
 	if (!pg_strong_random(&fresh, sizeof(fresh)))
 		ereport(ERROR, errcode(ERRCODE_INTERNAL_ERROR), errmsg("could not generate random values"));
 	LWLockAcquire(shared->lock, LW_EXCLUSIVE);
-	if (entry->dict_id == dict_id)
+	if (entry->now.dict_id == dict_id)
+	{
+		memset(&entry->closed, 0, sizeof(entry->closed));
 		begin(entry, fresh);
+	}
+	else if (entry->closed.dict_id == dict_id)
+		memset(&entry->closed, 0, sizeof(entry->closed));
 	LWLockRelease(shared->lock);
 }
