@@ -555,6 +555,21 @@ subtest 'render' => sub {
 	is($bridge->request('/pyroscope/render', method => 'POST')->{status}, 405, 'POST');
 };
 
+subtest 'caps of a service' => sub {
+	$node->safe_psql('postgres', "SELECT pprof.set_service_limits('capped', max_series => 1)");
+	my $r = $bridge->push_profiles({ labels => labels('capped', pod => 'a'), profiles => [ cpu('main 1') ] });
+	is($r->{status}, 200, 'the first series');
+	$r = $bridge->push_profiles({ labels => labels('capped', pod => 'b'), profiles => [ cpu('main 1') ] });
+	is("$r->{status} $r->{json}{code}", '429 resource_exhausted', 'another one is one too many');
+	like($r->{json}{message}, qr/service "capped" would have more than 1 series/, 'message');
+	$r = $bridge->request('/ingest?name=capped%7Bpod%3Dc%7D&format=pprof', body => cpu('main 2'));
+	is($r->{status}, 429, 'ingest');
+	$r = $bridge->push_profiles({ labels => labels('capped', pod => 'a'), profiles => [ cpu('main 2') ] });
+	is($r->{status}, 200, 'the first goes on');
+	is(stored('capped'), '2', 'what is stored');
+	$node->safe_psql('postgres', "SELECT pprof.drop_service_limits('capped'); SELECT pprof.delete_service('capped')");
+};
+
 subtest 'hostile bodies' => sub {
 	my $push = 'push.v1.PusherService/Push';
 	my $big = 'x' x 3000000;
