@@ -209,7 +209,6 @@ BEGIN
         END IF;
         DELETE FROM pprof.dirty_hours h WHERE h.service_id = d.service_id AND h.type_id = ANY (d.types)
            AND h.hour >= pprof.day_start(take_profiles.day) AND h.hour < pprof.day_start(take_profiles.day + 1);
-        DELETE FROM pprof.dirty_days y WHERE y.service_id = d.service_id AND y.type_id = ANY (d.types) AND y.day = take_profiles.day;
         INSERT INTO pprof.expired_days (service_id, day, profiles, profiles_gone)
         VALUES (d.service_id, take_profiles.day, d.types, d.all_types)
         ON CONFLICT ON CONSTRAINT expired_days_pkey
@@ -339,12 +338,16 @@ AS $$
     ), due AS (
         SELECT s.service_id,
                COALESCE(array_agg(s.type_id ORDER BY s.type_id) FILTER (WHERE $2 < k.before), '{}') AS types,
-               bool_and(COALESCE($2 < k.before, false)) AS all_types
+               bool_and(COALESCE($2 < k.before, false)) AS all_types,
+               bool_and(COALESCE($2 < k.before - 7, true)) AS late
           FROM (SELECT DISTINCT service_id, type_id FROM pprof.series_days WHERE day = $2) s
           LEFT JOIN k USING (service_id, type_id) GROUP BY 1
     )
     SELECT e.service_id, COALESCE(u.types, '{}'), COALESCE(u.all_types, true),
            e.rewritten AND NOT pprof.pinned(e.service_id, pprof.day_start($2), pprof.day_start($2 + 1))
+           -- first they go into the sum of the day, but not at any price
+           AND (COALESCE(u.late, true)
+                OR NOT EXISTS (SELECT FROM pprof.dirty_days y WHERE y.service_id = e.service_id AND y.day = $2))
       FROM pprof.expired_days e LEFT JOIN due u USING (service_id) WHERE e.day = $2
 $$;
 REVOKE ALL ON FUNCTION pprof.due_hours(timestamptz, date) FROM PUBLIC;
@@ -378,6 +381,7 @@ BEGIN
             IF NOT uniform THEN
                 PERFORM pprof.delete_hours(u.service_id, candidate, u.types);
             END IF;
+            DELETE FROM pprof.dirty_days y WHERE y.service_id = u.service_id AND y.type_id = ANY (u.types) AND y.day = candidate;
             UPDATE pprof.expired_days e SET hours = u.types, hours_gone = u.all_types
              WHERE e.service_id = u.service_id AND e.day = candidate;
             n := n + 1;

@@ -232,6 +232,15 @@ CALL retain('2001-11-30 00:00Z');
 SELECT * FROM state ORDER BY day, service;
 SELECT * FROM partitions WHERE day >= '200109' AND day < '2001111' ORDER BY 2, 1;
 SELECT * FROM pprof.check();
+-- a day that had no sum when its profiles went too late gets it from its hours
+SELECT sum(pprof.ingest(body('late', 3, at), '{"service_name": "shop"}')) AS stored FROM generate_series('2001-12-01 01:00Z'::timestamptz, '2001-12-01 20:00Z', interval '1 hour') AS at;
+CALL roll_up();
+WITH gone AS (DELETE FROM pprof.day_rollups WHERE day = '2001-12-01' RETURNING service_id, type_id, day) INSERT INTO pprof.dirty_days SELECT * FROM gone;
+CALL retain('2001-12-20 00:00Z');
+SELECT * FROM pprof.check();
+CALL roll_up();
+SELECT s.name, e.rewritten, r.profiles FROM pprof.expired_days e JOIN pprof.services s USING (service_id) JOIN pprof.day_rollups r USING (service_id, day) WHERE e.day = '2001-12-01';
+SELECT * FROM pprof.check();
 DROP VIEW state, wrong_times, wrong_days, wrong_hours, days, times;
 DROP TABLE days_before, times_before, bodies;
 DROP PROCEDURE roll_up();
