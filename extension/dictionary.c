@@ -194,8 +194,9 @@ writer_load(WriterDict *writer)
 static void
 add_row(const DictOwner *owner, bool shared)
 {
-	static StoragePlan add = {.sql = "INSERT INTO pprof.dictionaries (service_id, day, dict_id, shared) "
-									 "VALUES ($1, $2, $3, $4)",
+	/* the newest is the one that was begun last, whenever its transaction began */
+	static StoragePlan add = {.sql = "INSERT INTO pprof.dictionaries (service_id, day, dict_id, shared, created) "
+									 "VALUES ($1, $2, $3, $4, pg_catalog.clock_timestamp())",
 							  .nargs = 4,
 							  .args = {INT8OID, DATEOID, INT8OID, BOOLOID}};
 	Datum values[4] = {Int64GetDatum(owner->service_id),
@@ -280,8 +281,14 @@ write_alone(WriterDict *writer)
 		writer_be(writer, find_or_add(&writer->owner));
 	writer->doubtful = false;
 	writer_load(writer);
-	if (pp_dict_count(writer->dict, PP_DICT_NODES) >= (uint32) pprof_dictionary_nodes)
-		writer_be(writer, add_unshared(&writer->owner));
+	while (pp_dict_count(writer->dict, PP_DICT_NODES) >= (uint32) pprof_dictionary_nodes)
+	{
+		/* another session may have begun the next one */
+		uint64 newest = find_or_add(&writer->owner);
+
+		writer_be(writer, newest != writer->owner.dict_id ? newest : add_unshared(&writer->owner));
+		writer_load(writer);
+	}
 	return writer;
 }
 

@@ -72,6 +72,25 @@ sub check_all
 	is($node->safe_psql('postgres', 'SELECT * FROM pprof.check()'), '', "$what: check finds nothing");
 }
 
+# Sessions that stand in line and find the dictionary full go on with the one that
+# another of them has begun: all but one have grown to their size.
+sub write_many
+{
+	my ($node) = @_;
+	my @sessions;
+	for my $w (1 .. 3)
+	{
+		my $sql = "SET pprof.accept_past = 0; SET pprof.dictionary_nodes = 1000;\n";
+		$sql .= "SELECT sum(store('many $w $_ ' || i, '2023-11-15 01:00Z'::timestamptz + i * interval '1 s')) FROM generate_series(1, 100) AS i;\n" for 1 .. 12;
+		push @sessions, IPC::Run::start([ 'psql', '-XAtq', '-v', 'ON_ERROR_STOP=1', '-d', $node->connstr('postgres') ], '<', \$sql, '>', '/dev/null');
+	}
+	$_->finish for @sessions;
+	is($node->safe_psql('postgres', "SELECT count(*), count(DISTINCT s.stack) FROM pprof.profiles p, pprof.stacks(p.samples::pprof.profile) s WHERE p.at > '2023-11-15'"),
+		'3600|3600', 'sessions that stand in line store all');
+	is($node->safe_psql('postgres', "SELECT count(*) > 2, count(*) FILTER (WHERE stacks < 900) FROM (SELECT max(pprof.chunk_stacks(data)) AS stacks FROM pprof.chunks WHERE day = '2023-11-15' GROUP BY dict_id) d"),
+		't|1', 'and fill one dictionary after the other');
+}
+
 for my $preload (1, 0)
 {
 	my $what = $preload ? 'with shared memory' : 'without';
@@ -113,6 +132,11 @@ for my $preload (1, 0)
 	write_all($node, 2);
 	check_run($node, $_, $what) for 0 .. 2;
 	check_all($node, "$what, after chunks were put together");
+	if (!$preload)
+	{
+		write_many($node);
+		check_all($node, "$what, with several dictionaries");
+	}
 	$node->stop;
 }
 done_testing();
