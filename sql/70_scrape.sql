@@ -37,8 +37,7 @@ COMMENT ON COLUMN pprof.scrape_configs.enabled IS 'false: nothing of it is scrap
 CREATE TABLE pprof.targets
 (
     target_id  uuid    NOT NULL DEFAULT pg_catalog.gen_random_uuid() PRIMARY KEY,
-    config     text    NOT NULL REFERENCES pprof.scrape_configs (name)
-                       ON UPDATE CASCADE ON DELETE CASCADE,
+    config     text    NOT NULL,
     address    text    NOT NULL,
     labels     jsonb   NOT NULL DEFAULT '{}',
     enabled    boolean NOT NULL DEFAULT true
@@ -47,7 +46,7 @@ CREATE UNIQUE INDEX targets_identity
     ON pprof.targets (config, address, pg_catalog.jsonb_hash_extended(labels, 0));
 COMMENT ON TABLE pprof.targets IS 'what is scraped';
 COMMENT ON COLUMN pprof.targets.target_id IS 'identity of the row';
-COMMENT ON COLUMN pprof.targets.config IS 'how: a row of scrape_configs';
+COMMENT ON COLUMN pprof.targets.config IS 'how: a row of scrape_configs, with which it goes';
 COMMENT ON COLUMN pprof.targets.address IS 'host:port; without a port that of the scheme is taken';
 COMMENT ON COLUMN pprof.targets.labels IS 'labels of what is stored; those starting with __ steer the scrape (__scheme__, __profile_path__, __profile_path_prefix__, __name__, __param_<name>)';
 COMMENT ON COLUMN pprof.targets.enabled IS 'false: this target is not scraped';
@@ -218,6 +217,24 @@ $$;
 REVOKE ALL ON FUNCTION pprof.scrape_configs_check() FROM PUBLIC;
 COMMENT ON FUNCTION pprof.scrape_configs_check() IS 'trigger: refuses scrape configurations that make no sense';
 
+-- What a foreign key does, were it not for pg_restore -j: it fills targets and
+-- configurations in any order.  Like all dumps it turns check_function_bodies off.
+CREATE FUNCTION pprof.targets_follow() RETURNS trigger
+LANGUAGE plpgsql
+SET search_path = pg_catalog, pg_temp
+AS $$
+BEGIN
+    IF TG_OP = 'DELETE' THEN
+        DELETE FROM pprof.targets t WHERE t.config = OLD.name;
+    ELSIF NEW.name <> OLD.name THEN
+        UPDATE pprof.targets t SET config = NEW.name WHERE t.config = OLD.name;
+    END IF;
+    RETURN NULL;
+END
+$$;
+REVOKE ALL ON FUNCTION pprof.targets_follow() FROM PUBLIC;
+COMMENT ON FUNCTION pprof.targets_follow() IS 'trigger: targets go with their configuration, or take its new name';
+
 CREATE FUNCTION pprof.targets_check() RETURNS trigger
 LANGUAGE plpgsql
 SET search_path = pg_catalog, pg_temp
@@ -225,6 +242,11 @@ AS $$
 DECLARE
     problem text;
 BEGIN
+    IF current_setting('check_function_bodies')::boolean
+       AND NOT EXISTS (SELECT FROM pprof.scrape_configs c WHERE c.name = NEW.config) THEN
+        RAISE foreign_key_violation USING MESSAGE = format('there is no scrape configuration "%s"', NEW.config),
+            HINT = 'pprof.add_scrape_config() makes one.';
+    END IF;
     IF NEW.address = '' THEN
         problem := 'no address';
     ELSIF NEW.address ~ '[/?#@\\"<>[:space:][:cntrl:]]' THEN
@@ -256,12 +278,15 @@ CREATE TRIGGER check_row BEFORE INSERT OR UPDATE ON pprof.scrape_configs
     FOR EACH ROW EXECUTE FUNCTION pprof.scrape_configs_check();
 CREATE TRIGGER changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON pprof.scrape_configs
     FOR EACH STATEMENT EXECUTE FUNCTION pprof.scrape_changed();
+CREATE TRIGGER follow AFTER UPDATE OF name OR DELETE ON pprof.scrape_configs
+    FOR EACH ROW EXECUTE FUNCTION pprof.targets_follow();
 CREATE TRIGGER check_row BEFORE INSERT OR UPDATE ON pprof.targets
     FOR EACH ROW EXECUTE FUNCTION pprof.targets_check();
 CREATE TRIGGER changed AFTER INSERT OR UPDATE OR DELETE OR TRUNCATE ON pprof.targets
     FOR EACH STATEMENT EXECUTE FUNCTION pprof.scrape_changed();
 COMMENT ON TRIGGER check_row ON pprof.scrape_configs IS 'refuses scrape configurations that make no sense';
 COMMENT ON TRIGGER changed ON pprof.scrape_configs IS 'tells the scraper';
+COMMENT ON TRIGGER follow ON pprof.scrape_configs IS 'targets go with it';
 COMMENT ON TRIGGER check_row ON pprof.targets IS 'refuses targets that make no sense';
 COMMENT ON TRIGGER changed ON pprof.targets IS 'tells the scraper';
 

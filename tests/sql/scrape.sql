@@ -71,6 +71,17 @@ ROLLBACK;
 SELECT generation > :before + 2 AS counted FROM pprof.scrape_generation;
 -- targets go with their configuration
 SELECT count(*) FROM pprof.targets;
+SELECT pprof.add_scrape_config('old'), pprof.add_target('old', 'host') IS NOT NULL AS added;
+UPDATE pprof.scrape_configs SET name = 'new' WHERE name = 'old';
+SELECT config, address FROM pprof.targets;
+UPDATE pprof.targets SET config = 'none';
+-- a dump may bring them first
+BEGIN;
+SET LOCAL check_function_bodies = off;
+INSERT INTO pprof.targets (config, address) VALUES ('later', 'host');
+ROLLBACK;
+DELETE FROM pprof.scrape_configs WHERE name = 'new';
+SELECT count(*) FROM pprof.targets;
 
 -- who may what
 SET ROLE pprof_admin;
