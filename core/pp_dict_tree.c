@@ -304,7 +304,7 @@ add_tree(const PpDict *dict, PpTree *tree, int64_t *self, PpArena *arena, PpErro
 		if (code != PP_OK)
 			return code;
 	}
-	return pp_tree_add_nodes(tree, t->n, parent, name, names, t->nnames, self, err);
+	return pp_tree_add_nodes(tree, t->n, parent, name, names, t->nnames, self, parent == t->parent, err);
 }
 
 PpCode

@@ -394,6 +394,7 @@ typedef struct NodesInput
 	const uint32_t *parent, *name;
 	const PpBytes *names;
 	const int64_t *self;
+	bool distinct;	   /* no two nodes have the same parent and number of a name */
 	uint32_t *to_name; /* input name -> name of the tree + 1, or 0 */
 	uint32_t *to_node; /* input node -> node of the tree; PP_NONE: no value below */
 } NodesInput;
@@ -516,6 +517,17 @@ siblings_distinct(PpTree *tree, const NodesInput *in, bool *distinct, PpError *e
 	return PP_OK;
 }
 
+/* Is every name that is needed another text, of none that the tree had? */
+static bool
+names_distinct(const PpTree *tree, const NodesInput *in, uint32_t nnames, uint32_t names_before)
+{
+	uint32_t used = 0;
+
+	for (uint32_t i = 0; i < nnames; i++)
+		used += in->to_name[i] != 0;
+	return tree->names.n - names_before == used;
+}
+
 static PpCode
 check_nodes(const NodesInput *in, uint32_t nnames, PpError *err)
 {
@@ -528,9 +540,10 @@ check_nodes(const NodesInput *in, uint32_t nnames, PpError *err)
 }
 
 static PpCode
-add_nodes(PpTree *tree, NodesInput *in, PpError *err)
+add_nodes(PpTree *tree, NodesInput *in, uint32_t nnames, PpError *err)
 {
 	bool straight = tree->n <= 1 && tree->nslots == 0;
+	uint32_t names_before = tree->names.n;
 	size_t nmarked = 0;
 	PpCode code;
 
@@ -544,18 +557,20 @@ add_nodes(PpTree *tree, NodesInput *in, PpError *err)
 		in->to_node[0] = 0;
 	for (uint32_t i = 1; i < in->n; i++)
 		nmarked += in->to_node[i] != PP_NONE;
-	if (straight && (code = siblings_distinct(tree, in, &straight, err)) != PP_OK)
+	if (straight && !(in->distinct && names_distinct(tree, in, nnames, names_before)) &&
+		(code = siblings_distinct(tree, in, &straight, err)) != PP_OK)
 		return code;
 	return straight ? copy_nodes(tree, in, nmarked, err) : merge_nodes(tree, in, nmarked, err);
 }
 
 PpCode
 pp_tree_add_nodes(PpTree *tree, uint32_t n, const uint32_t *parent, const uint32_t *name,
-				  const PpBytes *names, uint32_t nnames, const int64_t *self, PpError *err)
+				  const PpBytes *names, uint32_t nnames, const int64_t *self, bool distinct,
+				  PpError *err)
 {
 	const PpAlloc *alloc = tree->alloc;
 	size_t bytes = ((size_t) n + nnames + 1) * sizeof(uint32_t);
-	NodesInput in = {n, parent, name, names, self, NULL, NULL};
+	NodesInput in = {n, parent, name, names, self, distinct, NULL, NULL};
 	PpCode code = check_nodes(&in, nnames, err);
 
 	if (code != PP_OK)
@@ -565,7 +580,7 @@ pp_tree_add_nodes(PpTree *tree, uint32_t n, const uint32_t *parent, const uint32
 		return pp_fail_nomem(err);
 	memset(in.to_name, 0, nnames * sizeof(uint32_t));
 	in.to_node = in.to_name + nnames;
-	code = add_nodes(tree, &in, err);
+	code = add_nodes(tree, &in, nnames, err);
 	alloc->release(alloc->ctx, in.to_name);
 	return code;
 }
@@ -594,6 +609,7 @@ pp_tree_mean(const PpTree *tree, int64_t n, PpTree **out, PpError *err)
 							 tree->names.names,
 							 tree->names.n,
 							 self,
+							 true,
 							 err);
 	alloc->release(alloc->ctx, self);
 	if (code != PP_OK)

@@ -323,7 +323,7 @@ pprof_define_gucs(void)
 							"Memory for dictionaries that a session reads.",
 							NULL,
 							&pprof_reader_cache_size,
-							128 * 1024,
+							256 * 1024,
 							0,
 							MAX_KILOBYTES,
 							PGC_USERSET,

@@ -11,6 +11,10 @@
  * The newest chunks of a day that may still grow are left alone: sessions read
  * from where they stopped, and a row that was put together they read as a whole.
  *
+ * A row is made anew only with at least as many bytes as it has: so each chunk is
+ * written a number of times that grows with the logarithm of the dictionary, and
+ * rows that stay are each larger than all behind them.
+ *
  * Sessions keep count of chunks, not of rows: those that know some of a row take
  * the rest.  Whoever began before sees the old rows.
  */
@@ -159,16 +163,21 @@ merge_run(Merger *merger, int first, int last)
 	return last - first;
 }
 
-/* Where the run that begins with a row ends. */
+/*
+ * Where the run that begins with a row ends.  *first moves on to the row that is
+ * not larger than what follows it.
+ */
 static int
-run_end(const Merger *merger, int first, int end)
+run_end(const Merger *merger, int *first, int end)
 {
-	int64 bytes = merger->rows[first].bytes;
-	int last = first;
+	int64 bytes = merger->rows[*first].bytes;
+	int last = *first;
 
 	while (last + 1 < end && bytes + merger->rows[last + 1].bytes <= ROW_BYTES &&
 		   (merger->quiet || merger->rows[last + 1].first_no == merger->rows[last].last_no + 1))
 		bytes += merger->rows[++last].bytes;
+	for (; *first < last && merger->rows[*first].bytes > bytes / 2; (*first)++)
+		bytes -= merger->rows[*first].bytes;
 	return last;
 }
 
@@ -203,7 +212,7 @@ merge_dictionary(Merger *merger)
 		MemoryContext caller = MemoryContextSwitchTo(context);
 
 		CHECK_FOR_INTERRUPTS();
-		last = run_end(merger, first, end);
+		last = run_end(merger, &first, end);
 		if (last - first + 1 >= least)
 		{
 			for (int i = first; i <= last; i++)

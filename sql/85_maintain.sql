@@ -133,7 +133,7 @@ BEGIN
                      UNION ALL
                     SELECT p.service_id, p.month, p.month + 31 < today, count(*) FILTER (WHERE octet_length(p.data) < 1 << 20)
                       FROM pprof.paths p GROUP BY p.service_id, p.dict_id, p.month) c
-             WHERE c.small >= CASE WHEN c.over THEN 16 ELSE 80 END
+             WHERE c.small >= CASE WHEN c.over THEN 24 ELSE 112 END
              GROUP BY c.service_id;
     END CASE;
 END

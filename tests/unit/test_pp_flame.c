@@ -233,7 +233,7 @@ check_depth(void **state)
 		parent[i] = i > 0 ? i - 1 : 0;
 	self[n - 1] = 3;
 	self[n / 2] = 4;
-	assert_int_equal(pp_tree_add_nodes(tree, n, parent, name, names, 1, self, &err), PP_OK);
+	assert_int_equal(pp_tree_add_nodes(tree, n, parent, name, names, 1, self, false, &err), PP_OK);
 	assert_int_equal(pp_tree_size(tree), n - 1);
 	assert_int_equal(pp_tree_flame(tree, 0, arena, &rows, &nrows, &hidden, &err), PP_OK);
 	assert_int_equal(nrows, n);

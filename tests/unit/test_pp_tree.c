@@ -284,7 +284,8 @@ add_arrays(PpTree *tree, const Input *in, size_t from, size_t to, bool share)
 		}
 		self[node] += in->stacks[i].value;
 	}
-	assert_int_equal(pp_tree_add_nodes(tree, n, parent, name, names, NPOOL, self, &err), PP_OK);
+	assert_int_equal(pp_tree_add_nodes(tree, n, parent, name, names, NPOOL, self, share, &err),
+					 PP_OK);
 }
 
 /* As a profile: frames in locations of one to three lines, or without any for an empty name. */
@@ -512,7 +513,7 @@ check_out_of_memory(void **state)
 		PpCode code = PP_ENOMEM;
 
 		if (tree != NULL && arena != NULL &&
-			(code = pp_tree_add_nodes(tree, 5, parent, name, names, 5, self, &err)) == PP_OK &&
+			(code = pp_tree_add_nodes(tree, 5, parent, name, names, 5, self, false, &err)) == PP_OK &&
 			(code = pp_tree_add(tree, names, 5, 3, &err)) == PP_OK &&
 			(code = pp_tree_flame(tree, 3, arena, &rows, &nrows, &hidden, &err)) == PP_OK)
 			code = pp_flamebearer(rows, nrows, arena, &bearer, &err);
@@ -539,11 +540,13 @@ check_refusals(void **state)
 	int64_t hidden;
 	PpError err;
 
-	assert_int_equal(pp_tree_add_nodes(tree, 2, parent, name, names, 2, self, &err), PP_EMALFORMED);
+	assert_int_equal(pp_tree_add_nodes(tree, 2, parent, name, names, 2, self, true, &err),
+					 PP_EMALFORMED);
 	parent[1] = 0;
 	name[1] = 2;
-	assert_int_equal(pp_tree_add_nodes(tree, 2, parent, name, names, 2, self, &err), PP_EMALFORMED);
-	assert_int_equal(pp_tree_add_nodes(tree, 0, parent, name, names, 0, self, &err), PP_OK);
+	assert_int_equal(pp_tree_add_nodes(tree, 2, parent, name, names, 2, self, true, &err),
+					 PP_EMALFORMED);
+	assert_int_equal(pp_tree_add_nodes(tree, 0, parent, name, names, 0, self, false, &err), PP_OK);
 	/* one node, then a sum of two */
 	assert_int_equal(pp_tree_add(tree, names, 1, INT64_MAX, &err), PP_OK);
 	assert_int_equal(pp_tree_add(tree, names, 1, 1, &err), PP_EOVERFLOW);
