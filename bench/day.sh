@@ -67,6 +67,31 @@ clone_days()
 	sql -v days="$((DAYS - 1))" <<-'SQL'
 		SET client_min_messages = warning;
 		SELECT count(pprof.add_day('2026-01-01'::date + d)) FROM generate_series(1, :days) d;
+		CREATE FUNCTION bench.uvarint(v bigint) RETURNS bytea LANGUAGE plpgsql AS $$
+		DECLARE
+		    bytes bytea := '';
+		BEGIN
+		    WHILE v >= 128 LOOP
+		        bytes := bytes || set_byte('\x00', 0, (v % 128 + 128)::int);
+		        v := v / 128;
+		    END LOOP;
+		    RETURN bytes || set_byte('\x00', 0, v::int);
+		END $$;
+		-- The first time of the head of totals, moved: behind version and flags, zigzag-coded.
+		CREATE FUNCTION bench.shift_head(head bytea, usecs bigint) RETURNS bytea LANGUAGE plpgsql AS $$
+		DECLARE
+		    v bigint := 0;
+		    i int := 2;
+		    factor bigint := 1;
+		BEGIN
+		    LOOP
+		        v := v + (get_byte(head, i) & 127) * factor;
+		        factor := factor * 128;
+		        i := i + 1;
+		        EXIT WHEN get_byte(head, i - 1) < 128;
+		    END LOOP;
+		    RETURN substr(head, 1, 2) || bench.uvarint(v + 2 * usecs) || substr(head, i + 1);
+		END $$;
 		INSERT INTO pprof.series_days
 		SELECT s.service_id, s.day + d, s.type_id, s.series_id
 		  FROM pprof.series_days s JOIN pprof.services v USING (service_id), generate_series(1, :days) d
@@ -97,7 +122,7 @@ clone_days()
 		  FROM pprof.rollups r JOIN pprof.services s USING (service_id), generate_series(1, :days) d
 		 WHERE s.name = 'service-0' AND r.hour + d * interval '24 hours' <> timestamptz :'edge_hour';
 		INSERT INTO pprof.totals (service_id, type_id, hour, head, data)
-		SELECT t.service_id, t.type_id, t.hour + d * interval '24 hours', t.head, t.data
+		SELECT t.service_id, t.type_id, t.hour + d * interval '24 hours', bench.shift_head(t.head, d * 86400000000), t.data
 		  FROM pprof.totals t JOIN pprof.services s USING (service_id), generate_series(1, :days) d
 		 WHERE s.name = 'service-0' AND t.hour + d * interval '24 hours' <> timestamptz :'edge_hour';
 	SQL
