@@ -92,6 +92,8 @@ clone_days()
 		    END LOOP;
 		    RETURN substr(head, 1, 2) || bench.uvarint(v + 2 * usecs) || substr(head, i + 1);
 		END $$;
+		INSERT INTO pprof.dictionaries (service_id, day, dict_id)
+		SELECT v.service_id, date '2026-01-01' + d, d FROM pprof.services v, generate_series(1, :days) d WHERE v.name = 'service-0';
 		INSERT INTO pprof.series_days
 		SELECT s.service_id, s.day + d, s.type_id, s.series_id
 		  FROM pprof.series_days s JOIN pprof.services v USING (service_id), generate_series(1, :days) d
@@ -141,6 +143,9 @@ make_part last0 --services 1 --pods "$PODS" --first-scrape "$LAST" --start "$STA
 make_part last --services "$OTHERS" --first-service 1 --pods "$OTHER_PODS" --start "$((END - 3600))"
 
 bench_start
+# A day goes by in minutes, so VACUUM has to come as much more often.
+sql -c "ALTER SYSTEM SET autovacuum_naptime = 2" -c "ALTER SYSTEM SET autovacuum_vacuum_cost_delay = 0" \
+	-c "SELECT pg_reload_conf()" >/dev/null
 trap stop_all EXIT
 start_bridge
 
