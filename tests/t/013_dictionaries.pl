@@ -37,15 +37,25 @@ sub script
 	return join(";\n", @sql) . ";\n";
 }
 
+# psql that reads statements from a file: it would get a string only when it is waited
+# for, and sessions that are to run at once would run one after the other.
+my $nscripts = 0;
+sub start_session
+{
+	my ($node, $sql, $err) = @_;
+	my $file = "${PostgreSQL::Test::Utils::tmp_check}/session" . ++$nscripts . '.sql';
+	append_to_file($file, $sql);
+	return IPC::Run::start([ 'psql', '-XAtq', '-v', 'ON_ERROR_STOP=1', '-d', $node->connstr('postgres'), '-f', $file ], '>', '/dev/null', '2>', $err);
+}
+
 sub write_all
 {
 	my ($node, $run) = @_;
 	my @sessions;
 	for my $w (1 .. $writers)
 	{
-		my ($in, $out, $err) = (script($w, $run), '', '');
-		push @sessions, [ \$err, IPC::Run::start(
-			[ 'psql', '-XAtq', '-v', 'ON_ERROR_STOP=1', '-d', $node->connstr('postgres') ], '<', \$in, '>', \$out, '2>', \$err) ];
+		my $err = '';
+		push @sessions, [ \$err, start_session($node, script($w, $run), \$err) ];
 	}
 	for my $session (@sessions)
 	{
@@ -80,9 +90,12 @@ sub write_many
 	my @sessions;
 	for my $w (1 .. 3)
 	{
-		my $sql = "SET pprof.accept_past = 0; SET pprof.dictionary_nodes = 1000;\n";
-		$sql .= "SELECT sum(store('many $w $_ ' || i, '2023-11-15 01:00Z'::timestamptz + i * interval '1 s')) FROM generate_series(1, 100) AS i;\n" for 1 .. 12;
-		push @sessions, IPC::Run::start([ 'psql', '-XAtq', '-v', 'ON_ERROR_STOP=1', '-d', $node->connstr('postgres') ], '<', \$sql, '>', '/dev/null');
+		my $sql = "SET pprof.accept_past = 0; SET pprof.dictionary_nodes = 1000; SET application_name = 'many';\n";
+		# they begin together
+		$sql .= q{DO $$ BEGIN WHILE (SELECT count(*) < 3 FROM pg_stat_activity WHERE application_name = 'many') LOOP
+			PERFORM pg_sleep(0.01), pg_stat_clear_snapshot(); END LOOP; END $$;} . "\n";
+		$sql .= "SELECT sum(store('many $w $_ ' || i, '2023-11-15 01:00Z'::timestamptz + i * interval '1 s')) FROM generate_series(1, 20) AS i;\n" for 1 .. 60;
+		push @sessions, start_session($node, $sql, '/dev/null');
 	}
 	$_->finish for @sessions;
 	is($node->safe_psql('postgres', "SELECT count(*), count(DISTINCT s.stack) FROM pprof.profiles p, pprof.stacks(p.samples::pprof.profile) s WHERE p.at > '2023-11-15'"),
@@ -105,6 +118,8 @@ for my $preload (1, 0)
 	$node->safe_psql('postgres', q{CREATE FUNCTION store(leaf text, at timestamptz) RETURNS int LANGUAGE sql AS
 		$$ SELECT pprof.ingest(body(leaf, 1, at), '{"service_name": "shop"}') $$});
 	$node->safe_psql('postgres', "SELECT pprof.add_day('2023-11-14')");
+	# who makes a service or a series in REPEATABLE READ while another does must do it again
+	$node->safe_psql('postgres', "SET pprof.accept_past = 0; SELECT store('first', '2023-11-14 23:00Z')");
 
 	write_all($node, 0);
 	check_run($node, 0, $what);
