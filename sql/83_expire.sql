@@ -190,6 +190,24 @@ $$;
 REVOKE ALL ON FUNCTION pprof.delete_day(bigint, date, bigint[]) FROM PUBLIC;
 COMMENT ON FUNCTION pprof.delete_day(bigint, date, bigint[]) IS 'deletes the profiles of some types of a service and day';
 
+-- Who stores for long, or has prepared a transaction, keeps his own days from
+-- retention, not those of others.
+CREATE FUNCTION pprof.lock_day(service_id bigint, day date) RETURNS boolean
+LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
+SET search_path = pg_catalog, pg_temp
+SET lock_timeout = '200ms'
+AS $$
+BEGIN
+    PERFORM pprof.lock_days(ARRAY[service_id], day);
+    RETURN true;
+EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
+    RETURN false;
+END
+$$;
+REVOKE ALL ON FUNCTION pprof.lock_day(bigint, date) FROM PUBLIC;
+COMMENT ON FUNCTION pprof.lock_day(bigint, date)
+    IS 'locks the dictionaries of a service on a day against whoever stores; false: somebody does, for long';
+
 -- Take what is due of a service and day; rows stay where the partition goes.
 CREATE FUNCTION pprof.take_profiles(services bigint[], day date, at timestamptz, keep_rows boolean) RETURNS integer
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
@@ -200,7 +218,6 @@ DECLARE
     n integer := 0;
     begun timestamptz := clock_timestamp();
 BEGIN
-    PERFORM pprof.lock_days(services, take_profiles.day);
     -- with the locks held: nobody has added anything since, and nobody will
     FOR d IN SELECT * FROM pprof.due_profiles(at, take_profiles.day) u WHERE u.ready AND u.service_id = ANY (services) LOOP
         CONTINUE WHEN keep_rows AND NOT d.all_types;
@@ -222,7 +239,7 @@ END
 $$;
 REVOKE ALL ON FUNCTION pprof.take_profiles(bigint[], date, timestamptz, boolean) FROM PUBLIC;
 COMMENT ON FUNCTION pprof.take_profiles(bigint[], date, timestamptz, boolean)
-    IS 'takes the profiles that are due of services on a day';
+    IS 'takes the profiles that are due of services on a day, which the caller has locked';
 
 CREATE FUNCTION pprof.expire_profiles(at timestamptz) RETURNS integer
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE
@@ -247,7 +264,8 @@ BEGIN
           FROM pprof.due_profiles(at, candidate) u
           LEFT JOIN pprof.expired_days e ON e.service_id = u.service_id AND e.day = candidate;
         SELECT array_agg(s ORDER BY s) INTO locked
-          FROM (SELECT s FROM unnest(todo) AS s WHERE pprof.lock_service(s, 'maintain', false)
+          FROM (SELECT s FROM unnest(todo) AS s
+                 WHERE CASE WHEN pprof.lock_service(s, 'maintain', false) THEN pprof.lock_day(s, candidate) END
                  LIMIT CASE WHEN uniform THEN 200 ELSE 20 END) x;
         IF locked IS NOT NULL THEN
             RETURN pprof.take_profiles(locked, candidate, at, uniform);
@@ -277,7 +295,7 @@ BEGIN
         -- rows go with the partition, unless somebody has come who keeps it
         CONTINUE WHEN e.stored AND pprof.all_taken(e.day);
         CONTINUE WHEN NOT pprof.lock_service(e.service_id, 'maintain', false);
-        PERFORM pprof.lock_days(ARRAY[e.service_id], e.day);
+        CONTINUE WHEN NOT pprof.lock_day(e.service_id, e.day);
         IF e.stored THEN
             PERFORM pprof.delete_day(e.service_id, e.day, e.profiles);
         END IF;
@@ -410,7 +428,7 @@ BEGIN
     LOOP
         CONTINUE WHEN e.stored AND pprof.may_drop('rollups', e.day);
         CONTINUE WHEN NOT pprof.lock_service(e.service_id, 'maintain', false);
-        PERFORM pprof.lock_days(ARRAY[e.service_id], e.day);
+        CONTINUE WHEN NOT pprof.lock_day(e.service_id, e.day);
         IF e.stored THEN
             PERFORM pprof.delete_hours(e.service_id, e.day, ARRAY(SELECT t.type_id FROM pprof.service_types t
                                                                    WHERE t.service_id = e.service_id));
