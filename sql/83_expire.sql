@@ -296,12 +296,17 @@ BEGIN
         CONTINUE WHEN e.stored AND pprof.all_taken(e.day);
         CONTINUE WHEN NOT pprof.lock_service(e.service_id, 'maintain', false);
         CONTINUE WHEN NOT pprof.lock_day(e.service_id, e.day);
-        IF e.stored THEN
-            PERFORM pprof.delete_day(e.service_id, e.day, e.profiles);
-        END IF;
-        PERFORM pprof.rewrite_dictionaries(e.service_id, e.day);
-        UPDATE pprof.expired_days x SET rewritten = true WHERE x.service_id = e.service_id AND x.day = e.day;
-        RETURN 1;
+        BEGIN
+            IF e.stored THEN
+                PERFORM pprof.delete_day(e.service_id, e.day, e.profiles);
+            END IF;
+            PERFORM pprof.rewrite_dictionaries(e.service_id, e.day);
+            UPDATE pprof.expired_days x SET rewritten = true WHERE x.service_id = e.service_id AND x.day = e.day;
+            RETURN 1;
+        EXCEPTION WHEN data_corrupted THEN
+            -- the days of others must go nevertheless
+            RAISE WARNING 'retention leaves day % of service % as it is: %', to_char(e.day::timestamp, 'YYYY-MM-DD'), e.service_id, SQLERRM;
+        END;
     END LOOP;
     RETURN 0;
 EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
