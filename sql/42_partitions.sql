@@ -116,13 +116,17 @@ BEGIN
         DELETE FROM pprof.days d WHERE d.day = first_day;
     END IF;
     RETURN true;
-EXCEPTION WHEN lock_not_available OR deadlock_detected THEN
-    RETURN false;
+EXCEPTION
+    WHEN lock_not_available OR deadlock_detected THEN
+        RETURN false;
+    WHEN dependent_objects_still_exist THEN
+        RAISE WARNING 'retention leaves pprof.% as it is: %', name, SQLERRM;
+        RETURN NULL;
 END
 $$;
 REVOKE ALL ON FUNCTION pprof.drop_partition(text, date) FROM PUBLIC;
 COMMENT ON FUNCTION pprof.drop_partition(text, date)
-    IS 'drops the partition of a table that begins with a day, if nothing in it is to be kept and nobody holds it for long';
+    IS 'drops the partition of a table that begins with a day, if nothing in it is to be kept and nobody holds it for long; null: something depends on it';
 
 CREATE FUNCTION pprof.create_partitions(ahead integer DEFAULT 7) RETURNS integer
 LANGUAGE plpgsql VOLATILE PARALLEL UNSAFE

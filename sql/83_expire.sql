@@ -99,6 +99,7 @@ DECLARE
     accepted date := pprof.retention_before(at, pprof.accepted_for());
     yesterday date := pprof.retention_before(at, interval '1 day');
     busy text[] := '{}';
+    dropped boolean;
 BEGIN
     FOR p IN
         SELECT parent, CASE WHEN length(suffix) = 6 THEN to_date(suffix || '01', 'YYYYMMDD')
@@ -118,10 +119,12 @@ BEGIN
         -- a parent that somebody reads for long is not tried again for each of its
         -- partitions: whoever comes waits as long as the attempt does
         CONTINUE WHEN p.parent = ANY (busy);
-        IF pprof.drop_partition(p.parent, p.day) THEN
+        dropped := pprof.drop_partition(p.parent, p.day);
+        IF dropped THEN
             RETURN 1;
+        ELSIF NOT dropped THEN
+            busy := busy || p.parent;
         END IF;
-        busy := busy || p.parent;
     END LOOP;
     RETURN 0;
 END
