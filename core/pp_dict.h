@@ -48,6 +48,11 @@ typedef struct PpDict PpDict;
 
 /* An empty dictionary.  A writer also keeps the hashes; seed is kept secret. */
 extern PpDict *pp_dict_new(const PpAlloc *alloc, bool writer, uint64_t seed);
+/*
+ * An empty dictionary for reading has had one writer at a time: no node of it comes
+ * twice.  Those of function paths then load without a look-up per node.
+ */
+extern void pp_dict_expect_distinct(PpDict *dict);
 extern void pp_dict_free(PpDict *dict);
 extern size_t pp_dict_memory(const PpDict *dict);
 /* The end of the ids, holes included. */

@@ -69,6 +69,16 @@ typedef struct FunctionTree
 	uint32_t strings_done, mappings_done; /* initialised entries of the two */
 	uint32_t no_frames;					  /* names with no_frame */
 	uint32_t *node;						  /* by node of the dictionary; of a hole: anything */
+
+	/*
+	 * As long as every location is one frame, of a name that no other has, nodes
+	 * that are distinct have distinct frames: they are appended, and the table is
+	 * empty.
+	 */
+	bool appends;
+	bool was_cut;						/* entries were given up: nodes may come twice */
+	uint32_t *location_of;				/* by name: its location + 1 */
+	uint32_t locations_cap, names_done; /* initialised entries of location_of */
 } FunctionTree;
 
 struct PpDict

@@ -21,7 +21,14 @@ void
 dict_tree_free(PpDict *dict)
 {
 	FunctionTree *t = &dict->functree;
-	void *arrays[] = {t->parent, t->name, t->table.slots, t->names, t->by_string, t->by_mapping, t->node};
+	void *arrays[] = {t->parent,
+					  t->name,
+					  t->table.slots,
+					  t->names,
+					  t->by_string,
+					  t->by_mapping,
+					  t->node,
+					  t->location_of};
 
 	for (size_t i = 0; i < sizeof(arrays) / sizeof(arrays[0]); i++)
 		if (arrays[i] != NULL)
@@ -120,11 +127,32 @@ line_name(PpDict *dict, const DictLocation *l, const PpLine *line, uint32_t *id,
 }
 
 static PpCode
+append(PpDict *dict, uint32_t parent, uint32_t name, uint32_t *id, PpError *err)
+{
+	FunctionTree *t = &dict->functree;
+	uint32_t cap = t->cap;
+	PpCode code;
+
+	if ((code =
+			 dict_grow(dict, (void **) &t->parent, &cap, (uint64_t) t->n + 1, sizeof(uint32_t), err)) !=
+		PP_OK)
+		return code;
+	cap = t->cap;
+	if ((code = dict_grow(dict, (void **) &t->name, &cap, (uint64_t) t->n + 1, sizeof(uint32_t), err)) !=
+		PP_OK)
+		return code;
+	t->cap = cap;
+	*id = t->n++;
+	t->parent[*id] = parent;
+	t->name[*id] = name;
+	return PP_OK;
+}
+
+static PpCode
 child(PpDict *dict, uint32_t parent, uint32_t name, uint32_t *id, PpError *err)
 {
 	FunctionTree *t = &dict->functree;
 	uint64_t hash = dict_hash_pair(dict, parent, name);
-	uint32_t cap = t->cap;
 	PpCode code;
 
 	if ((code = dict_table_reserve(dict, &t->table, 1, hash_node, err)) != PP_OK)
@@ -140,20 +168,9 @@ child(PpDict *dict, uint32_t parent, uint32_t name, uint32_t *id, PpError *err)
 			return PP_OK;
 		}
 	}
-	if ((code =
-			 dict_grow(dict, (void **) &t->parent, &cap, (uint64_t) t->n + 1, sizeof(uint32_t), err)) !=
-		PP_OK)
-		return code;
-	cap = t->cap;
-	if ((code = dict_grow(dict, (void **) &t->name, &cap, (uint64_t) t->n + 1, sizeof(uint32_t), err)) !=
-		PP_OK)
-		return code;
-	t->cap = cap;
-	*id = t->n++;
-	t->parent[*id] = parent;
-	t->name[*id] = name;
-	dict_table_put(&t->table, hash, *id);
-	return PP_OK;
+	if ((code = append(dict, parent, name, id, err)) == PP_OK)
+		dict_table_put(&t->table, hash, *id);
+	return code;
 }
 
 /* The function-level node under parent that a location leads to. */
@@ -176,6 +193,58 @@ descend(PpDict *dict, uint32_t parent, const DictLocation *l, uint32_t *node, Pp
 			(code = child(dict, *node, name, node, err)) != PP_OK)
 			return code;
 	return PP_OK;
+}
+
+/* From now on nodes are looked for: those that are there go into the table. */
+static PpCode
+look_up_from_now(PpDict *dict, PpError *err)
+{
+	FunctionTree *t = &dict->functree;
+	PpCode code = dict_table_reserve(dict, &t->table, t->n, hash_node, err);
+
+	if (code != PP_OK)
+		return code;
+	for (uint32_t i = 0; i < t->n; i++)
+		dict_table_put(&t->table, hash_node(dict, i), i);
+	t->appends = false;
+	return PP_OK;
+}
+
+/* Is the location the only one of its name?  If not, nodes are looked for from now on. */
+static PpCode
+only_location(PpDict *dict, uint32_t location, uint32_t name, PpError *err)
+{
+	FunctionTree *t = &dict->functree;
+	PpCode code =
+		dict_grow(dict, (void **) &t->location_of, &t->locations_cap, t->nnames, sizeof(uint32_t), err);
+
+	if (code != PP_OK)
+		return code;
+	for (; t->names_done < t->nnames; t->names_done++)
+		t->location_of[t->names_done] = 0;
+	if (t->location_of[name] == 0)
+		t->location_of[name] = location + 1;
+	return t->location_of[name] == location + 1 ? PP_OK : look_up_from_now(dict, err);
+}
+
+/* As descend, where a node that is new leads to a node that is new. */
+static PpCode
+descend_new(PpDict *dict, uint32_t parent, uint32_t location, uint32_t *node, PpError *err)
+{
+	const DictLocation *l = &dict->locations[location];
+	uint32_t name;
+	PpCode code;
+
+	if (l->nlines > 1)
+		code = look_up_from_now(dict, err);
+	else if ((code = l->nlines == 0
+						 ? nameless(dict, l->mapping, NAME_NO_LINES, &name, err)
+						 : line_name(dict, l, &dict->lines[l->line_off], &name, err)) == PP_OK)
+		code = only_location(dict, location, name, err);
+	if (code != PP_OK)
+		return code;
+	return dict->functree.appends ? append(dict, parent, name, node, err)
+								  : descend(dict, parent, l, node, err);
 }
 
 /* Arrays that run along those of the dictionary, with zeros where they grew. */
@@ -215,7 +284,16 @@ begin(PpDict *dict, PpError *err)
 {
 	FunctionTree *t = &dict->functree;
 
-	return t->n > 0 ? PP_OK : child(dict, UINT32_MAX, UINT32_MAX, &t->node[0], err);
+	if (t->n > 0)
+		return PP_OK;
+	return t->appends ? append(dict, UINT32_MAX, UINT32_MAX, &t->node[0], err)
+					  : child(dict, UINT32_MAX, UINT32_MAX, &t->node[0], err);
+}
+
+void
+pp_dict_expect_distinct(PpDict *dict)
+{
+	dict->functree.appends = true;
 }
 
 PpCode
@@ -224,17 +302,19 @@ dict_tree_extend(PpDict *dict, uint32_t first, uint32_t n, PpError *err)
 	FunctionTree *t = &dict->functree;
 	PpCode code;
 
-	if ((code = extend_arrays(dict, err)) != PP_OK || (code = begin(dict, err)) != PP_OK)
+	if ((code = extend_arrays(dict, err)) != PP_OK || (code = begin(dict, err)) != PP_OK ||
+		(t->appends && t->was_cut && (code = look_up_from_now(dict, err)) != PP_OK))
 		return code;
 	for (uint32_t node = first; node < first + n; node++)
 	{
 		if ((node & 4095) == 0 && pp_poll(dict->alloc))
 			return pp_fail_canceled(err);
-		if ((code = descend(dict,
-							t->node[dict->node_parent[node]],
-							&dict->locations[dict->node_location[node]],
-							&t->node[node],
-							err)) != PP_OK)
+
+		uint32_t parent = t->node[dict->node_parent[node]], location = dict->node_location[node];
+
+		code = t->appends ? descend_new(dict, parent, location, &t->node[node], err)
+						  : descend(dict, parent, &dict->locations[location], &t->node[node], err);
+		if (code != PP_OK)
 			return code;
 	}
 	return PP_OK;
@@ -246,6 +326,7 @@ dict_tree_cut(PpDict *dict, const uint32_t *first, const uint32_t *n)
 {
 	FunctionTree *t = &dict->functree;
 
+	t->was_cut = true;
 	for (uint32_t i = 0; i < n[PP_DICT_STRINGS] && first[PP_DICT_STRINGS] + i < t->strings_done; i++)
 		t->by_string[first[PP_DICT_STRINGS] + i] = 0;
 	for (uint32_t i = 0; i < n[PP_DICT_MAPPINGS] && first[PP_DICT_MAPPINGS] + i < t->mappings_done;

@@ -212,6 +212,8 @@ load_from_the_beginning(ReaderDict *reader)
 	reader->dict = pp_dict_new(core_alloc_create(reader->context), false, 0);
 	if (reader->dict == NULL)
 		ereport(ERROR, errcode(ERRCODE_OUT_OF_MEMORY), errmsg("out of memory"));
+	if (reader->owner.family == DICTIONARY_OF_PATHS)
+		pp_dict_expect_distinct(reader->dict);
 	dictionary_load_all(reader->dict, &reader->owner, &reader->chunks);
 }
 

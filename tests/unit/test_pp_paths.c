@@ -28,16 +28,22 @@ end_test(void **state)
 	return 0;
 }
 
-/* A dictionary twice: who adds to it, and who has read its chunks. */
+/* A dictionary three times: who adds to it, and two who have read its chunks. */
 typedef struct Pair
 {
 	PpDict *writer, *reader;
+	PpDict *trusting; /* a reader that expects distinct nodes */
 } Pair;
 
 static Pair
 pair_new(void)
 {
-	return (Pair){pp_dict_new(&pp_alloc_malloc, true, 42), pp_dict_new(&pp_alloc_malloc, false, 0)};
+	Pair pair = {pp_dict_new(&pp_alloc_malloc, true, 42),
+				 pp_dict_new(&pp_alloc_malloc, false, 0),
+				 pp_dict_new(&pp_alloc_malloc, false, 0)};
+
+	pp_dict_expect_distinct(pair.trusting);
+	return pair;
 }
 
 static void
@@ -45,6 +51,7 @@ pair_free(Pair *pair)
 {
 	pp_dict_free(pair->writer);
 	pp_dict_free(pair->reader);
+	pp_dict_free(pair->trusting);
 }
 
 /* Let the reader have what was added. */
@@ -57,7 +64,10 @@ pair_publish(Pair *pair)
 
 	assert_int_equal(pp_dict_chunk(pair->writer, &pp_alloc_malloc, &chunk, &len, &err), PP_OK);
 	if (len > 0)
+	{
 		assert_int_equal(pp_dict_load(pair->reader, chunk, len, &err), PP_OK);
+		assert_int_equal(pp_dict_load(pair->trusting, chunk, len, &err), PP_OK);
+	}
 	assert_int_equal(pp_dict_verify(pair->reader, &err), PP_OK);
 	free(chunk);
 }
@@ -144,14 +154,22 @@ check_flames(const Pair *lines, const PpSamplesPart *part, const Pair *paths,
 	{
 		PpTree *a = pp_tree_new(&pp_alloc_malloc, rules);
 		PpTree *b = pp_tree_new(&pp_alloc_malloc, rules);
+		PpTree *c = pp_tree_new(&pp_alloc_malloc, rules);
+		PpTree *d = pp_tree_new(&pp_alloc_malloc, rules);
 		PpError err;
 
 		assert_int_equal(pp_dict_scatter(lines->reader, part, a, &err), PP_OK);
 		assert_int_equal(pp_dict_scatter(paths->reader, path_part, b, &err), PP_OK);
+		assert_int_equal(pp_dict_scatter(lines->trusting, part, c, &err), PP_OK);
+		assert_int_equal(pp_dict_scatter(paths->trusting, path_part, d, &err), PP_OK);
 		assert_same_rows(a, b, 0);
 		assert_same_rows(a, b, 5);
+		assert_same_rows(a, c, 0);
+		assert_same_rows(a, d, 0);
 		pp_tree_free(a);
 		pp_tree_free(b);
+		pp_tree_free(c);
+		pp_tree_free(d);
 	}
 }
 
