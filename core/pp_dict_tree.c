@@ -360,20 +360,29 @@ skip_no_frames(const FunctionTree *t, uint32_t *parent, int64_t *self, PpCode *c
 	}
 }
 
+/* Names of the tree by the rules; NULL without memory. */
+static PpBytes *
+frame_names(const FunctionTree *t, bool pyroscope, PpArena *arena)
+{
+	PpBytes *names = pp_arena_array(arena, t->nnames, sizeof(PpBytes));
+
+	for (uint32_t i = 0; names != NULL && i < t->nnames; i++)
+		names[i] = pyroscope ? t->names[i].pyroscope : t->names[i].pprof;
+	return names;
+}
+
 static PpCode
 add_tree(const PpDict *dict, PpTree *tree, int64_t *self, PpArena *arena, PpError *err)
 {
 	const FunctionTree *t = &dict->functree;
 	bool pyroscope = pp_tree_rules(tree) == PP_RULES_PYROSCOPE;
-	PpBytes *names = pp_arena_array(arena, t->nnames, sizeof(PpBytes));
+	PpBytes *names = frame_names(t, pyroscope, arena);
 	uint32_t *name = pp_arena_array(arena, t->n, sizeof(uint32_t));
 	uint32_t *parent = t->parent;
 	PpCode code = PP_OK;
 
 	if (names == NULL || name == NULL)
 		return pp_fail_nomem(err);
-	for (uint32_t i = 0; i < t->nnames; i++)
-		names[i] = pyroscope ? t->names[i].pyroscope : t->names[i].pprof;
 	memcpy(name, t->name, t->n * sizeof(uint32_t));
 	name[0] = 0;
 	if (pyroscope && t->no_frames > 0)
@@ -388,13 +397,130 @@ add_tree(const PpDict *dict, PpTree *tree, int64_t *self, PpArena *arena, PpErro
 	return pp_tree_add_nodes(tree, t->n, parent, name, names, t->nnames, self, parent == t->parent, err);
 }
 
+/* The function-level node of an entry of a part. */
+static inline PpCode
+node_of(const PpDict *dict, uint32_t stack, uint32_t *node, PpError *err)
+{
+	if (stack >= dict->count[PP_DICT_STACKS] || dict->stack_leaf[stack] == PP_NONE)
+		return pp_fail(err, PP_EMALFORMED, PP_NO_OFFSET, "dictionary has no stack %u", stack);
+	*node = dict->functree.node[dict->stack_leaf[stack]];
+	return PP_OK;
+}
+
+/* Some nodes of a tree: a bit each, and how many there are before each word. */
+typedef struct NodeSet
+{
+	uint64_t *bits;
+	uint32_t *before;
+	uint32_t nwords, n;
+} NodeSet;
+
+static inline uint32_t
+set_rank(const NodeSet *set, uint32_t node)
+{
+	uint64_t below = set->bits[node >> 6] & ((UINT64_C(1) << (node & 63)) - 1);
+
+	return set->before[node >> 6] + (uint32_t) __builtin_popcountll(below);
+}
+
+/* The nodes of a part and all above them, the root always. */
+static PpCode
+mark_paths(const PpDict *dict, const PpSamplesPart *part, PpArena *arena, NodeSet *set, PpError *err)
+{
+	const FunctionTree *t = &dict->functree;
+
+	set->nwords = (t->n >> 6) + 1;
+	set->bits = pp_arena_zalloc(arena, set->nwords * sizeof(uint64_t));
+	set->before = pp_arena_array(arena, set->nwords, sizeof(uint32_t));
+	if (set->bits == NULL || set->before == NULL)
+		return pp_fail_nomem(err);
+	set->bits[0] = 1;
+	for (uint32_t i = 0; i < part->n; i++)
+	{
+		uint32_t node = 0;
+		PpCode code = node_of(dict, part->entries[i].stack, &node, err);
+
+		if (code != PP_OK)
+			return code;
+		for (; (set->bits[node >> 6] >> (node & 63) & 1) == 0; node = t->parent[node])
+			set->bits[node >> 6] |= UINT64_C(1) << (node & 63);
+	}
+	set->n = 0;
+	for (uint32_t w = 0; w < set->nwords; w++)
+	{
+		set->before[w] = set->n;
+		set->n += (uint32_t) __builtin_popcountll(set->bits[w]);
+	}
+	return PP_OK;
+}
+
+/*
+ * A part that has little of a large dictionary: only what it touches is looked
+ * at, in the same order.
+ */
+static PpCode
+scatter_few(const PpDict *dict, const PpSamplesPart *part, PpTree *tree, PpArena *arena, PpError *err)
+{
+	const FunctionTree *t = &dict->functree;
+	PpBytes *names = frame_names(t, pp_tree_rules(tree) == PP_RULES_PYROSCOPE, arena);
+	uint32_t *parent, *name, next = 0;
+	int64_t *self;
+	NodeSet set = {0};
+	PpCode code = mark_paths(dict, part, arena, &set, err);
+
+	if (code != PP_OK)
+		return code;
+	parent = pp_arena_array(arena, set.n, sizeof(uint32_t));
+	name = pp_arena_array(arena, set.n, sizeof(uint32_t));
+	self = pp_arena_zalloc(arena, set.n * sizeof(int64_t));
+	if (names == NULL || parent == NULL || name == NULL || self == NULL)
+		return pp_fail_nomem(err);
+	for (uint32_t w = 0; w < set.nwords; w++)
+		for (uint64_t bits = set.bits[w]; bits != 0; bits &= bits - 1, next++)
+		{
+			uint32_t node = (w << 6) + (uint32_t) __builtin_ctzll(bits);
+
+			parent[next] = node == 0 ? 0 : set_rank(&set, t->parent[node]);
+			name[next] = node == 0 ? 0 : t->name[node];
+		}
+	for (uint32_t i = 0; i < part->n; i++)
+	{
+		int64_t *sum = &self[set_rank(&set, t->node[dict->stack_leaf[part->entries[i].stack]])];
+
+		if (__builtin_add_overflow(*sum, part->entries[i].value, sum))
+			return pp_fail(err, PP_EOVERFLOW, PP_NO_OFFSET, "sum of values is out of range");
+	}
+	return pp_tree_add_nodes(tree, set.n, parent, name, names, t->nnames, self, true, err);
+}
+
+/* The same by arrays of all nodes. */
+static PpCode
+scatter_many(const PpDict *dict, const PpSamplesPart *part, PpTree *tree, PpArena *arena, PpError *err)
+{
+	int64_t *self = pp_arena_zalloc(arena, dict->functree.n * sizeof(int64_t));
+
+	if (self == NULL)
+		return pp_fail_nomem(err);
+	for (uint32_t i = 0; i < part->n; i++)
+	{
+		uint32_t node = 0;
+		PpCode code = node_of(dict, part->entries[i].stack, &node, err);
+
+		if (code != PP_OK)
+			return code;
+		if (__builtin_add_overflow(self[node], part->entries[i].value, &self[node]))
+			return pp_fail(err, PP_EOVERFLOW, PP_NO_OFFSET, "sum of values is out of range");
+	}
+	return add_tree(dict, tree, self, arena, err);
+}
+
 PpCode
 pp_dict_scatter(const PpDict *dict, const PpSamplesPart *part, PpTree *tree, PpError *err)
 {
 	const FunctionTree *t = &dict->functree;
+	bool skips = pp_tree_rules(tree) == PP_RULES_PYROSCOPE && t->no_frames > 0;
 	PpArena *arena;
-	int64_t *self;
-	PpCode code = PP_OK;
+	PpCode code;
 
 	if (dict->writer)
 		return pp_fail(err, PP_EINVALID, PP_NO_OFFSET, "dictionary is for writing");
@@ -402,25 +528,8 @@ pp_dict_scatter(const PpDict *dict, const PpSamplesPart *part, PpTree *tree, PpE
 		return PP_OK;
 	if ((arena = pp_arena_new(dict->alloc)) == NULL)
 		return pp_fail_nomem(err);
-	if ((self = pp_arena_zalloc(arena, t->n * sizeof(int64_t))) == NULL)
-		code = pp_fail_nomem(err);
-	for (uint32_t i = 0; i < part->n && code == PP_OK; i++)
-	{
-		uint32_t stack = part->entries[i].stack;
-
-		if (stack >= dict->count[PP_DICT_STACKS] || dict->stack_leaf[stack] == PP_NONE)
-		{
-			code = pp_fail(err, PP_EMALFORMED, PP_NO_OFFSET, "dictionary has no stack %u", stack);
-			break;
-		}
-
-		int64_t *sum = &self[t->node[dict->stack_leaf[stack]]];
-
-		if (__builtin_add_overflow(*sum, part->entries[i].value, sum))
-			code = pp_fail(err, PP_EOVERFLOW, PP_NO_OFFSET, "sum of values is out of range");
-	}
-	if (code == PP_OK)
-		code = add_tree(dict, tree, self, arena, err);
+	code = !skips && part->n < t->n / 8 ? scatter_few(dict, part, tree, arena, err)
+										: scatter_many(dict, part, tree, arena, err);
 	pp_arena_free(arena);
 	return code;
 }

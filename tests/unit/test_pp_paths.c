@@ -156,12 +156,22 @@ check_flames(const Pair *lines, const PpSamplesPart *part, const Pair *paths,
 		PpTree *b = pp_tree_new(&pp_alloc_malloc, rules);
 		PpTree *c = pp_tree_new(&pp_alloc_malloc, rules);
 		PpTree *d = pp_tree_new(&pp_alloc_malloc, rules);
+		PpTree *singly = pp_tree_new(&pp_alloc_malloc, rules);
 		PpError err;
 
 		assert_int_equal(pp_dict_scatter(lines->reader, part, a, &err), PP_OK);
 		assert_int_equal(pp_dict_scatter(paths->reader, path_part, b, &err), PP_OK);
 		assert_int_equal(pp_dict_scatter(lines->trusting, part, c, &err), PP_OK);
 		assert_int_equal(pp_dict_scatter(paths->trusting, path_part, d, &err), PP_OK);
+		for (uint32_t i = 0; i < part->n && i < 1000; i++)
+		{
+			PpSamplesPart one = {part->dict_id, part->scale, 1, &part->entries[i]};
+
+			assert_int_equal(pp_dict_scatter(lines->reader, &one, singly, &err), PP_OK);
+		}
+		if (part->n <= 1000)
+			assert_same_rows(a, singly, 0);
+		pp_tree_free(singly);
 		assert_same_rows(a, b, 0);
 		assert_same_rows(a, b, 5);
 		assert_same_rows(a, c, 0);
