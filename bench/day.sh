@@ -4,8 +4,9 @@
 # Prints bytes per profile, and times of flame graphs and time series over HTTP:
 # one hour (warm and cold), a day, and 30 days.
 #
-# COMPARE='http://host:port ...' sends everything to other servers as well, run by
-# run.  HOURS=3 makes a shorter day, for a try.
+# COMPARE='http://host:port ...' pushes the day to other servers as well, and asks them
+# the same, run by run; 30 days are made in the tables, so that others answer those
+# queries over what they have.  HOURS=3 makes a shorter day, for a try.
 set -euo pipefail
 # shellcheck source=bench/lib/cluster.sh
 source "$(dirname "$0")/lib/cluster.sh"
@@ -154,7 +155,8 @@ start_bridge
 	while sleep 30; do sql -c "CALL pprof.maintain()" >/dev/null 2>&1 || exit 0; done
 ) &
 maintainer=$!
-"$TOP/build/bench/http_load" --clients "$CLIENTS" --corpus "$CORPUS/day.bin" "http://127.0.0.1:$PORT" |
+"$TOP/build/bench/http_load" --clients "$CLIENTS" --rounds "$((${#COMPARE[@]} + 1))" --corpus "$CORPUS/day.bin" \
+	"http://127.0.0.1:$PORT" "${COMPARE[@]}" |
 	sed 's/"bench":"http_load"/"bench":"day","what":"durable ingest, one service, maintenance beside it"/'
 "$TOP/build/bench/http_load" --clients "$CLIENTS" --rounds 10 --corpus "$CORPUS/last0.bin" --corpus "$CORPUS/last.bin" \
 	"http://127.0.0.1:$PORT" "${COMPARE[@]}" |
