@@ -144,14 +144,15 @@ PpCode
 pp_spans_decode(const uint8_t *data, size_t len, PpArena *arena, PpSpanGroup **groups, uint32_t *n,
 				PpError *err)
 {
-	Reader r = {data, data, data + len, arena, err};
+	Reader r = {data, data, data, arena, err};
 	uint64_t count;
 	PpCode code;
 
 	*groups = NULL;
 	*n = 0;
 	if (len == 0)
-		return PP_OK;
+		return PP_OK; /* data may be NULL here, to which nothing may be added */
+	r.end += len;
 	if (*r.p != PP_SPANS_VERSION)
 		return pp_fail(err, PP_EUNSUPPORTED, 0, "spans have an unknown version %u", *r.p);
 	r.p++;
