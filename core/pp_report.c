@@ -14,6 +14,7 @@ pp_report_defaults(void)
 {
 	PpReportOptions options = {
 		.trim = true,
+		.nodecount = -1,
 		.nodefraction = 0.005,
 		.edgefraction = 0.001,
 		.unit = pp_bytes_cstr("minimum"),

@@ -45,9 +45,10 @@ typedef struct PpReportOptions
 	bool mean; /* divide by column 0 */
 	bool relative_percentages;
 	bool drop_negative;
+	bool call_tree;		 /* dot and callgrind: a node per path */
 	bool compact_labels; /* no profile header */
 	bool trim;			 /* false: nodecount and fractions are 0 */
-	int64_t nodecount;	 /* <= 0: all */
+	int64_t nodecount;	 /* 0: all; < 0: as many as the report shows unasked */
 	double nodefraction, edgefraction;
 	PpBytes unit;	  /* "minimum" */
 	double divide_by; /* 1 */

@@ -9,19 +9,10 @@
 #include "core_glue.h"
 #include "pprof.h"
 #include "profile_report.h"
+#include "report_options.h"
 #include "rows.h"
 
 PPROF_FUNCTION(pprof_top);
-
-/* The server's expressions, matching anywhere, as the reports want them. */
-static PpSearch
-report_search(void)
-{
-	const PpRegex *regex = core_regex_search();
-	PpSearch search = {regex->compile, regex->match, regex->ctx};
-
-	return search;
-}
 
 PpProfile *
 profile_load(const PpProfile *profile, PpArena *arena)
@@ -32,43 +23,6 @@ profile_load(const PpProfile *profile, PpArena *arena)
 
 	CORE_CHECK(pp_report_load(profile, false, &search, arena, &result, &err), &err);
 	return result;
-}
-
-/* A word of a list as its place there; ERROR 22023 naming the list. */
-static int
-parse_word(const char *option, const text *word, const char *const *words, int nwords)
-{
-	char *given = text_to_cstring(word);
-	StringInfoData list;
-
-	initStringInfo(&list);
-	for (int i = 0; i < nwords; i++)
-	{
-		if (strcmp(given, words[i]) == 0)
-			return i;
-		appendStringInfo(&list, "%s\"%s\"", i > 0 ? ", " : "", words[i]);
-	}
-	ereport(ERROR,
-			errcode(ERRCODE_INVALID_PARAMETER_VALUE),
-			errmsg("unknown %s \"%s\"", option, given),
-			errhint("Use one of %s.", list.data));
-}
-
-static PpGranularity
-parse_granularity(const text *word)
-{
-	/* in the order of PpGranularity */
-	static const char *const words[] = {"functions", "filefunctions", "files", "lines", "addresses"};
-
-	return (PpGranularity) parse_word("granularity", word, words, lengthof(words));
-}
-
-static bool
-parse_sort(const text *word)
-{
-	static const char *const words[] = {"flat", "cum"};
-
-	return parse_word("sort", word, words, lengthof(words)) == 1;
 }
 
 static double
@@ -91,8 +45,8 @@ pprof_top(PG_FUNCTION_ARGS)
 	PpError err;
 
 	options.sample_index = core_bytes(PG_GETARG_TEXT_PP(1));
-	options.cum = parse_sort(PG_GETARG_TEXT_PP(2));
-	options.granularity = parse_granularity(PG_GETARG_TEXT_PP(3));
+	options.cum = report_sort_by_cum(PG_GETARG_TEXT_PP(2));
+	options.granularity = report_granularity(PG_GETARG_TEXT_PP(3));
 	options.noinlines = PG_GETARG_BOOL(4);
 	options.trim = false;
 	CORE_CHECK(pp_top_rows(profile, &options, &search, arena, &top, &err), &err);
