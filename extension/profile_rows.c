@@ -1,21 +1,21 @@
 /*
  * profile_rows.c
- *		pprof.profile as rows: one per sample, one per frame.
+ *		pprof.profile as rows: one per sample, frame or label.
  */
 #include "postgres.h"
 
 #include "catalog/pg_type.h"
 #include "utils/array.h"
 #include "utils/builtins.h"
-#include "utils/jsonb.h"
-#include "utils/numeric.h"
 
-#include "compat.h"
 #include "core_glue.h"
 #include "pprof.h"
+#include "profile_values.h"
 #include "rows.h"
 
 PPROF_FUNCTION(pprof_frames);
+PPROF_FUNCTION(pprof_labels);
+PPROF_FUNCTION(pprof_raw_samples);
 PPROF_FUNCTION(pprof_stacks);
 
 /* The file of a path, as the tool names a frame without symbols by it: "[libz.so.1]". */
@@ -89,74 +89,6 @@ stack_arrays(const PpProfile *p, const PpSample *sample, Datum *stack, Datum *in
 	*inlined = PointerGetDatum(construct_array(flags, (int) n, BOOLOID, 1, true, TYPALIGN_CHAR));
 }
 
-static void
-push_label(JsonbParseState **state, JsonbIteratorToken token, const PpProfile *p, const PpLabel *label)
-{
-	JsonbValue value;
-
-	if (label->str != 0)
-	{
-		text *str = core_text(pp_str(p, label->str));
-
-		value.type = jbvString;
-		value.val.string.val = VARDATA_ANY(str);
-		value.val.string.len = VARSIZE_ANY_EXHDR(str);
-	}
-	else
-	{
-		value.type = jbvNumeric;
-		value.val.numeric = int64_to_numeric(label->num);
-	}
-	pushJsonbValue(state, token, &value);
-}
-
-static int
-compare_labels(const void *a, const void *b, void *profile)
-{
-	const PpLabel *left = *(const PpLabel *const *) a, *right = *(const PpLabel *const *) b;
-	int order = pp_bytes_cmp(pp_str(profile, left->key), pp_str(profile, right->key));
-
-	/* equal keys stay in the profile's order */
-	return order != 0 ? order : left < right ? -1 : left > right;
-}
-
-/* Labels as an object; a key that occurs more than once has an array of its values. */
-static Datum
-labels_object(const PpProfile *p, const PpSample *sample)
-{
-	const PpLabel **labels = palloc(sizeof(*labels) * Max(sample->nlabels, 1));
-	JsonbParseState *state = NULL;
-
-	for (uint32_t i = 0; i < sample->nlabels; i++)
-		labels[i] = &p->labels[sample->label_off + i];
-	qsort_arg(labels, sample->nlabels, sizeof(*labels), compare_labels, unconstify(PpProfile *, p));
-	pushJsonbValue(&state, WJB_BEGIN_OBJECT, NULL);
-	for (uint32_t i = 0, next; i < sample->nlabels; i = next)
-	{
-		PpBytes key = pp_str(p, labels[i]->key);
-		text *name = core_text(key);
-		JsonbValue value;
-
-		for (next = i + 1; next < sample->nlabels; next++)
-			if (!pp_bytes_eq(pp_str(p, labels[next]->key), key))
-				break;
-		value.type = jbvString;
-		value.val.string.val = VARDATA_ANY(name);
-		value.val.string.len = VARSIZE_ANY_EXHDR(name);
-		pushJsonbValue(&state, WJB_KEY, &value);
-		if (next == i + 1)
-		{
-			push_label(&state, WJB_VALUE, p, labels[i]);
-			continue;
-		}
-		pushJsonbValue(&state, WJB_BEGIN_ARRAY, NULL);
-		for (uint32_t j = i; j < next; j++)
-			push_label(&state, WJB_ELEM, p, labels[j]);
-		pushJsonbValue(&state, WJB_END_ARRAY, NULL);
-	}
-	return JsonbPGetDatum(JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL)));
-}
-
 Datum
 pprof_stacks(PG_FUNCTION_ARGS)
 {
@@ -175,25 +107,10 @@ pprof_stacks(PG_FUNCTION_ARGS)
 		values[0] = Int32GetDatum((int32) i);
 		stack_arrays(p, &p->samples[i], &values[1], &values[2]);
 		values[3] = Int64GetDatum(p->values[(size_t) i * p->ntypes + column]);
-		values[4] = labels_object(p, &p->samples[i]);
+		values[4] = labels_value(p, &p->samples[i], LABEL_ALL);
 		rows_put(&rows, values, nulls);
 	}
 	return rows_end(&rows);
-}
-
-static void
-put_text(Datum *value, bool *isnull, PpBytes bytes)
-{
-	*isnull = bytes.len == 0;
-	if (!*isnull)
-		*value = PointerGetDatum(core_text(bytes));
-}
-
-static void
-put_number(Datum *value, bool *isnull, int64_t number)
-{
-	*isnull = number == 0;
-	*value = Int64GetDatum(number);
 }
 
 enum
@@ -242,8 +159,7 @@ put_frame(Rows *rows, const PpProfile *p, uint32_t sample, uint32_t depth,
 	if (location->address != 0)
 	{
 		nulls[FRAME_ADDRESS] = false;
-		values[FRAME_ADDRESS] =
-			CStringGetTextDatum(psprintf("0x%" INT64_MODIFIER "x", location->address));
+		values[FRAME_ADDRESS] = address_value(location->address);
 	}
 	if (location->mapping != PP_NONE)
 		put_text(&values[FRAME_MAPPING],
@@ -275,5 +191,84 @@ pprof_frames(PG_FUNCTION_ARGS)
 				put_frame(&rows, p, i, depth++, location, &lines[k], k + 1 < location->nlines);
 		}
 	}
+	return rows_end(&rows);
+}
+
+/* --- samples as they are --- */
+
+static Datum
+values_array(const PpProfile *p, uint32_t sample)
+{
+	Datum *values = palloc(sizeof(Datum) * Max(p->ntypes, 1));
+
+	for (uint32_t i = 0; i < p->ntypes; i++)
+		values[i] = Int64GetDatum(p->values[(size_t) sample * p->ntypes + i]);
+	return PointerGetDatum(construct_array(values,
+										   (int) p->ntypes,
+										   INT8OID,
+										   sizeof(int64),
+										   FLOAT8PASSBYVAL,
+										   TYPALIGN_DOUBLE));
+}
+
+static Datum
+location_ids(const PpProfile *p, const PpSample *sample)
+{
+	Datum *ids = palloc(sizeof(Datum) * Max(sample->nlocs, 1));
+
+	for (uint32_t i = 0; i < sample->nlocs; i++)
+		ids[i] = id_value(p->locations[p->locrefs[sample->loc_off + i]].id);
+	return PointerGetDatum(
+		construct_array(ids, (int) sample->nlocs, NUMERICOID, -1, false, TYPALIGN_INT));
+}
+
+Datum
+pprof_raw_samples(PG_FUNCTION_ARGS)
+{
+	PpProfile *p = PG_GETARG_PROFILE(0, core_arena_create());
+	Rows rows;
+
+	rows_begin(&rows, fcinfo);
+	for (uint32_t i = 0; i < p->nsamples; i++)
+	{
+		const PpSample *sample = &p->samples[i];
+		Datum values[6];
+		bool nulls[6] = {false};
+
+		values[0] = Int32GetDatum((int32) i);
+		values[1] = values_array(p, i);
+		values[2] = location_ids(p, sample);
+		values[3] = labels_value(p, sample, LABEL_TEXTS);
+		values[4] = labels_value(p, sample, LABEL_NUMBERS);
+		values[5] = labels_value(p, sample, LABEL_UNITS);
+		rows_put(&rows, values, nulls);
+	}
+	return rows_end(&rows);
+}
+
+/* A text has no number, a number no text. */
+Datum
+pprof_labels(PG_FUNCTION_ARGS)
+{
+	PpProfile *p = PG_GETARG_PROFILE(0, core_arena_create());
+	Rows rows;
+
+	rows_begin(&rows, fcinfo);
+	for (uint32_t i = 0; i < p->nsamples; i++)
+		for (uint32_t j = 0; j < p->samples[i].nlabels; j++)
+		{
+			const PpLabel *label = &p->labels[p->samples[i].label_off + j];
+			Datum values[5] = {0};
+			bool nulls[5] = {false};
+
+			values[0] = Int32GetDatum((int32) i);
+			values[1] = PointerGetDatum(core_text(pp_str(p, label->key)));
+			nulls[2] = label->str == 0;
+			values[2] = PointerGetDatum(core_text(pp_str(p, label->str)));
+			nulls[3] = label->str != 0;
+			values[3] = Int64GetDatum(label->num);
+			put_text(&values[4], &nulls[4], pp_str(p, label->str != 0 ? 0 : label->num_unit));
+			rows_put(&rows, values, nulls);
+		}
 	return rows_end(&rows);
 }

@@ -1,5 +1,5 @@
 -- 20_functions.sql
---     What can be asked of a profile, and the algebra of few.
+--     Equality and the algebra of few profiles.
 
 -- Stable, not immutable: the settings say how much is accepted.
 CREATE FUNCTION pprof.validate(data bytea) RETURNS text
@@ -55,53 +55,11 @@ CREATE FUNCTION pprof.diff(a pprof.profile, b pprof.profile) RETURNS pprof.profi
 COMMENT ON FUNCTION pprof.diff(pprof.profile, pprof.profile)
     IS 'a minus b, the base, whose samples are kept apart by the label pprof::base (pprof -diff_base)';
 
-CREATE FUNCTION pprof.sample_types(
-        p pprof.profile,
-        OUT idx integer, OUT type text, OUT unit text, OUT is_default boolean)
-    RETURNS SETOF record
-    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100 ROWS 4
-    AS 'MODULE_PATHNAME', 'pprof_sample_types';
-COMMENT ON FUNCTION pprof.sample_types(pprof.profile)
-    IS 'columns of a profile, and which one is meant when none is named';
-
-CREATE FUNCTION pprof.num_samples(p pprof.profile) RETURNS integer
-    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100
-    AS 'MODULE_PATHNAME', 'pprof_num_samples';
-COMMENT ON FUNCTION pprof.num_samples(pprof.profile)
-    IS 'number of samples, each a stack with labels';
-
 CREATE FUNCTION pprof.total(p pprof.profile, sample_type text DEFAULT '') RETURNS bigint
     LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100
     AS 'MODULE_PATHNAME', 'pprof_total';
 COMMENT ON FUNCTION pprof.total(pprof.profile, text)
     IS 'sum of a column over all samples; sample_type is a name or an index, empty for the default';
-
-CREATE FUNCTION pprof.summary(p pprof.profile) RETURNS text
-    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100
-    AS 'MODULE_PATHNAME', 'pprof_summary';
-COMMENT ON FUNCTION pprof.summary(pprof.profile)
-    IS 'one line about a profile: totals, sizes and time';
-
-CREATE FUNCTION pprof.stacks(
-        p pprof.profile, sample_type text DEFAULT '',
-        OUT sample_id integer, OUT stack text[], OUT inlined boolean[], OUT value bigint,
-        OUT labels jsonb)
-    RETURNS SETOF record
-    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000 ROWS 500
-    AS 'MODULE_PATHNAME', 'pprof_stacks';
-COMMENT ON FUNCTION pprof.stacks(pprof.profile, text)
-    IS 'samples: function names from the leaf, value of one column, labels (an array where a key repeats)';
-
-CREATE FUNCTION pprof.frames(
-        p pprof.profile,
-        OUT sample_id integer, OUT depth integer, OUT function text, OUT system_name text,
-        OUT filename text, OUT line bigint, OUT col bigint, OUT address text, OUT mapping text,
-        OUT inlined boolean)
-    RETURNS SETOF record
-    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000 ROWS 10000
-    AS 'MODULE_PATHNAME', 'pprof_frames';
-COMMENT ON FUNCTION pprof.frames(pprof.profile)
-    IS 'frames of each sample from the leaf (depth 0), inlined ones included; null is what is not known';
 
 CREATE FUNCTION pprof.flamegraph(
         p pprof.profile, sample_type text DEFAULT '', max_nodes integer DEFAULT 16384,
@@ -113,14 +71,3 @@ CREATE FUNCTION pprof.flamegraph(
     AS 'MODULE_PATHNAME', 'pprof_flamegraph_profile';
 COMMENT ON FUNCTION pprof.flamegraph(pprof.profile, text, integer, text)
     IS 'flame graph in pre-order; beyond max_nodes (below 1: none) the least nodes fold into one "other" each; rules: pprof or pyroscope; one root row if p is null';
-
-CREATE FUNCTION pprof.top(
-        p pprof.profile, sample_type text DEFAULT '', sort text DEFAULT 'flat',
-        granularity text DEFAULT 'functions', noinlines boolean DEFAULT false,
-        OUT name text, OUT flat bigint, OUT flat_pct double precision,
-        OUT sum_pct double precision, OUT cum bigint, OUT cum_pct double precision)
-    RETURNS SETOF record
-    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000 ROWS 500
-    AS 'MODULE_PATHNAME', 'pprof_top';
-COMMENT ON FUNCTION pprof.top(pprof.profile, text, text, text, boolean)
-    IS 'where the values are, untrimmed: sort by flat or cum; granularity functions, filefunctions, files, lines or addresses';

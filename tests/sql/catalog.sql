@@ -28,10 +28,9 @@ SELECT m.object FROM members m JOIN pg_proc p ON p.oid = m.objid
        selector_in, selector_out, selector_recv, selector_send,
        labels_match, labels_extract_value, labels_extract_query, labels_consistent,
        labels_tri_consistent, labels_compare_partial, selector_sel,
-       validate, eq, ne, merge, diff, merge_transfn, diff_transfn,
-       sample_types, num_samples, total, summary, stacks, frames, top}'::text[])
-   -- the form of a profile, not that of what is stored
-   AND m.object <> 'function pprof.flamegraph(pprof.profile,text,integer,text)'
+       validate, merge, diff, merge_transfn, diff_transfn}'::text[])
+   -- what is immutable reads no table
+   AND p.provolatile <> 'i'
  ORDER BY m.object COLLATE "C";
 
 -- no rows: PUBLIC has no right on any table, view or sequence
