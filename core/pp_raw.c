@@ -236,7 +236,7 @@ pp_raw_text(const PpProfile *p, const PpReportOptions *options, const PpSearch *
 			PpArena *arena, PpBuf *out, PpError *err)
 {
 	PpReport r;
-	PpCode code = pp_report_prepare(&r, p, options, search, true, arena, err);
+	PpCode code = pp_report_prepare(&r, p, options, search, PP_REPORT_RAW, arena, err);
 
 	if (code == PP_OK)
 	{

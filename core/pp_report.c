@@ -121,6 +121,16 @@ apply_filters(PpReport *r, const PpSearch *search, PpError *err)
 	return PP_OK;
 }
 
+void
+pp_report_trim(PpReport *r, bool trim, int64_t nodecount)
+{
+	const PpReportOptions *o = r->options;
+
+	r->nodecount = !trim ? 0 : o->nodecount < 0 ? nodecount : o->nodecount;
+	r->nodefraction = trim ? o->nodefraction : 0;
+	r->edgefraction = trim ? o->edgefraction : 0;
+}
+
 static PpCode
 start(PpReport *r, const PpProfile *p, const PpReportOptions *options, PpArena *arena, PpError *err)
 {
@@ -131,6 +141,7 @@ start(PpReport *r, const PpProfile *p, const PpReportOptions *options, PpArena *
 	r->arena = arena;
 	r->unit = options->unit.len > 0 ? options->unit : pp_bytes_cstr("minimum");
 	r->ratio = 1;
+	pp_report_trim(r, options->trim, 0);
 	if (options->divide_by == 0)
 		return pp_fail(err, PP_EINVALID, PP_NO_OFFSET, "zero divisor specified");
 	if (options->divide_by > 0)
@@ -198,7 +209,7 @@ compute_total(PpReport *r, PpError *err)
 
 PpCode
 pp_report_prepare(PpReport *r, const PpProfile *p, const PpReportOptions *options,
-				  const PpSearch *search, bool raw, PpArena *arena, PpError *err)
+				  const PpSearch *search, PpReportKind kind, PpArena *arena, PpError *err)
 {
 	PpReportOptions by = *options;
 	PpCode code = start(r, p, options, arena, err);
@@ -206,15 +217,20 @@ pp_report_prepare(PpReport *r, const PpProfile *p, const PpReportOptions *option
 	if (code == PP_OK && options->relative_percentages)
 		code = apply_filters(r, search, err);
 	/* raw reports show all columns, so one that does not exist is no error there */
-	if (code == PP_OK && !raw &&
+	if (code == PP_OK && kind != PP_REPORT_RAW &&
 		(code = pp_profile_column(r->p, options->sample_index, &r->column, err)) == PP_OK)
 		code = compute_total(r, err);
 	if (code == PP_OK && !options->relative_percentages)
 		code = apply_filters(r, search, err);
 	if (code != PP_OK)
 		return code;
-	if (raw)
+	if (kind != PP_REPORT_PLAIN)
 		by.granularity = PP_BY_ADDRESSES;
+	if (kind == PP_REPORT_CALLGRIND)
+	{
+		r->by_object = true;
+		pp_report_trim(r, false, 0);
+	}
 	pp_filter_granularity(r->p, &by);
 	return PP_OK;
 }
@@ -232,7 +248,7 @@ pp_report_filter(const PpProfile *p, const PpReportOptions *options, const PpSea
 				 PpArena *arena, PpProfile **out, PpError *err)
 {
 	PpReport r;
-	PpCode code = pp_report_prepare(&r, p, options, search, true, arena, err);
+	PpCode code = pp_report_prepare(&r, p, options, search, PP_REPORT_RAW, arena, err);
 
 	pp_report_end(&r);
 	if (code == PP_OK)

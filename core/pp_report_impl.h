@@ -19,16 +19,32 @@ typedef struct PpReport
 	PpBytes unit;  /* of the report; "minimum" until it is chosen */
 	double ratio;  /* 1 / divide_by */
 	bool prepared; /* units are to be cleared */
+	/* what a graph leaves out, 0 for nothing: see pp_report_trim() */
+	int64_t nodecount;
+	double nodefraction, edgefraction;
 	/*
 	 * Frames without a name but with a file are one node per file.  The tool's
 	 * text has one per start line and mapping instead, all printed alike.
 	 */
 	bool join_files;
+	bool by_object; /* nodes of one name differ by start line and mapping */
 } PpReport;
 
-/* raw reports ignore the granularity of the options: they show addresses. */
-extern PpCode pp_report_prepare(PpReport *report, const PpProfile *p, const PpReportOptions *options,
-								const PpSearch *search, bool raw, PpArena *arena, PpError *err);
+#define PP_DEFAULT_NODECOUNT 80 /* of tree and dot; top shows all */
+
+/* Trim as the options say, or not at all; nodecount is what they default to. */
+extern void pp_report_trim(PpReport *report, bool trim, int64_t nodecount);
+
+typedef enum PpReportKind
+{
+	PP_REPORT_PLAIN,
+	PP_REPORT_RAW,		/* by addresses, without column and total: all columns are shown */
+	PP_REPORT_CALLGRIND /* by addresses, nothing trimmed */
+} PpReportKind;
+
+extern PpCode pp_report_prepare(PpReport *report, const PpProfile *p,
+								const PpReportOptions *options, const PpSearch *search,
+								PpReportKind kind, PpArena *arena, PpError *err);
 extern void pp_report_end(PpReport *report);
 
 static inline PpBytes
@@ -54,8 +70,11 @@ pp_report_divisor(const PpReport *r, uint32_t sample)
 extern PpCode pp_report_number(const PpReport *r, PpBuf *out, int64_t value, size_t width,
 							   PpError *err);
 
-/* File, build id, comments, type, time, duration: a line each. */
-extern PpCode pp_report_header(const PpReport *r, PpBuf *out, PpError *err);
+/*
+ * File, build id, comments, type, time, duration: a line each.  *first (may be
+ * NULL) is how long the first of them is; a comment may have several lines.
+ */
+extern PpCode pp_report_header(const PpReport *r, PpBuf *out, size_t *first, PpError *err);
 
 /*
  * Calls back for each key of the sample's text labels (or number labels) to

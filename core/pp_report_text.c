@@ -11,6 +11,7 @@
 
 #define NANOS_PER_SECOND INT64_C(1000000000)
 #define SECONDS_PER_DAY	 86400
+#define NO_LINE			 SIZE_MAX
 
 /* A day number (0 is 1970-01-01) in the proleptic Gregorian calendar. */
 static void
@@ -192,41 +193,69 @@ append_duration(const PpReport *r, PpBuf *out, PpError *err)
 	return PP_OK;
 }
 
+/* Nothing stood between start and the line that was appended last, if any. */
+static void
+note_first(const PpBuf *out, size_t start, size_t *first)
+{
+	if (*first == NO_LINE && out->len > start)
+		*first = out->len - start - 1;
+}
+
+/* What stands for the whole profile if it is there: its first mapping. */
+static void
+append_mapping(const PpProfile *p, PpBuf *out, size_t *first)
+{
+	size_t start = out->len;
+	PpBytes file, build_id;
+
+	if (p->nmappings == 0)
+		return;
+	file = pp_str(p, p->mappings[0].filename);
+	build_id = pp_str(p, p->mappings[0].build_id);
+	if (file.len > 0)
+		append_line(out, "File: ", base_name(file));
+	note_first(out, start, first);
+	if (build_id.len > 0)
+		append_line(out, "Build ID: ", build_id);
+	note_first(out, start, first);
+}
+
 PpCode
-pp_report_header(const PpReport *r, PpBuf *out, PpError *err)
+pp_report_header(const PpReport *r, PpBuf *out, size_t *first, PpError *err)
 {
 	const PpProfile *p = r->p;
 	PpBytes type = pp_str(p, p->types[r->column].type);
+	size_t start = out->len, none = 0;
 
-	if (p->nmappings > 0)
-	{
-		PpBytes file = pp_str(p, p->mappings[0].filename);
-		PpBytes build_id = pp_str(p, p->mappings[0].build_id);
-
-		if (file.len > 0)
-			append_line(out, "File: ", base_name(file));
-		if (build_id.len > 0)
-			append_line(out, "Build ID: ", build_id);
-	}
+	if (first == NULL)
+		first = &none;
+	*first = NO_LINE;
+	append_mapping(p, out, first);
 	for (uint32_t i = 0; i < p->ncomments; i++)
 	{
 		PpBytes comment = pp_str(p, p->comments[i]);
 
 		if (comment.len == 0 || comment.data[0] != '#')
 			append_line(out, "", comment);
+		note_first(out, start, first);
 	}
 	if (r->options->mean)
 		append_line(out, "Type: mean_", type);
 	else if (type.len > 0)
 		append_line(out, "Type: ", type);
+	note_first(out, start, first);
 	if (pp_str(p, p->doc_url).len > 0)
 		append_line(out, "Doc: ", pp_str(p, p->doc_url));
+	note_first(out, start, first);
 	if (p->time_nanos != 0)
 	{
 		pp_buf_text(out, "Time: ");
 		pp_time_text(out, p->time_nanos, false);
 		pp_buf_char(out, '\n');
 	}
+	note_first(out, start, first);
+	if (*first == NO_LINE)
+		*first = 0;
 	return p->duration_nanos != 0 ? append_duration(r, out, err) : PP_OK;
 }
 

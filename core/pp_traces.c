@@ -112,11 +112,11 @@ pp_traces_text(const PpProfile *p, const PpReportOptions *options, const PpSearc
 	PpReport r;
 	PpGraph graph;
 	size_t before = out->len;
-	PpCode code = pp_report_prepare(&r, p, options, search, false, arena, err);
+	PpCode code = pp_report_prepare(&r, p, options, search, PP_REPORT_PLAIN, arena, err);
 
 	if (code == PP_OK)
 	{
-		code = pp_report_header(&r, out, err);
+		code = pp_report_header(&r, out, NULL, err);
 		if (out->len == before)
 			pp_buf_char(out, '\n');
 	}
