@@ -17,6 +17,7 @@ typedef enum PpCode
 	PP_EOVERFLOW,	  /* a sum or a product outside int64 */
 	PP_EINCOMPATIBLE, /* profiles that cannot be added up */
 	PP_EINVALID,	  /* an argument (selector, label, option) that makes no sense */
+	PP_EREGEX,		  /* an argument that is no regular expression */
 	PP_ENOMEM,
 	PP_ECANCELED /* poll() asked to stop */
 } PpCode;

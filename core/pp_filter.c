@@ -26,7 +26,7 @@ pp_pattern_init(PpPattern *pattern, const PpSearch *search, PpBytes text, const 
 		pattern->regex = search->compile(search->ctx, text, &cause);
 	if (pattern->regex == NULL)
 		return pp_fail(err,
-					   cause.code == PP_ENOMEM ? PP_ENOMEM : PP_EINVALID,
+					   cause.code == PP_ENOMEM ? PP_ENOMEM : PP_EREGEX,
 					   PP_NO_OFFSET,
 					   "%s is not a valid regular expression: %s",
 					   what,
@@ -378,42 +378,53 @@ drop_from_sample(PpProfile *p, PpSample *sample, const uint8_t *cuts)
 
 /* ^(text)$, as the tool anchors them. */
 static PpCode
-anchored(PpPattern *pattern, const PpSearch *search, PpBytes text, const PpProfile *p,
-		 PpArena *arena, PpError *err)
+anchored(PpPattern *pattern, const PpSearch *search, PpBytes text, const char *what,
+		 const PpProfile *p, PpArena *arena, PpError *err)
 {
 	char *whole;
 
 	if (text.len == 0)
-		return pp_pattern_init(pattern, search, text, "", p, arena, err);
+		return pp_pattern_init(pattern, search, text, what, p, arena, err);
 	if ((whole = pp_arena_alloc(arena, (size_t) text.len + 4)) == NULL)
 		return pp_fail_nomem(err);
 	memcpy(whole, "^(", 2);
 	memcpy(whole + 2, text.data, text.len);
 	memcpy(whole + 2 + text.len, ")$", 2);
-	return pp_pattern_init(pattern, search, (PpBytes){whole, text.len + 4}, "drop_frames", p, arena, err);
+	return pp_pattern_init(pattern, search, (PpBytes){whole, text.len + 4}, what, p, arena, err);
+}
+
+PpCode
+pp_filter_prune(PpProfile *p, PpBytes drop_frames, PpBytes keep_frames, const PpSearch *search,
+				PpArena *arena, PpError *err)
+{
+	PpPattern drop, keep;
+	uint8_t *cuts;
+	PpCode code;
+
+	if ((code = anchored(&drop, search, drop_frames, "drop_frames", p, arena, err)) != PP_OK ||
+		(code = anchored(&keep, search, keep_frames, "keep_frames", p, arena, err)) != PP_OK ||
+		drop.regex == NULL)
+		return code;
+	if ((cuts = pp_arena_alloc(arena, p->nlocations)) == NULL)
+		return pp_fail_nomem(err);
+	for (uint32_t i = 0; i < p->nlocations; i++)
+	{
+		cuts[i] = cut_beneath(&drop, &keep, p, &p->locations[i]);
+		if (i % POLL_EVERY == POLL_EVERY - 1 && pp_poll(pp_arena_allocator(arena)))
+			return pp_fail_canceled(err);
+	}
+	for (uint32_t i = 0; i < p->nsamples; i++)
+		drop_from_sample(p, &p->samples[i], cuts);
+	return PP_OK;
 }
 
 PpCode
 pp_filter_drop_frames(PpProfile *p, const PpSearch *search, PpArena *arena, PpError *err)
 {
-	PpPattern drop, keep;
-	PpError ignored;
-	uint8_t *cuts;
-	PpCode code;
+	PpBytes drop = pp_str(p, p->drop_frames), keep = pp_str(p, p->keep_frames);
+	PpCode code = pp_filter_prune(p, drop, keep, search, arena, err);
 
-	if ((code = anchored(&drop, search, pp_str(p, p->drop_frames), p, arena, &ignored)) == PP_OK)
-		code = anchored(&keep, search, pp_str(p, p->keep_frames), p, arena, &ignored);
-	if (code == PP_ENOMEM)
-		return pp_fail_nomem(err);
-	if (code != PP_OK || drop.regex == NULL)
-		return PP_OK;
-	if ((cuts = pp_arena_alloc(arena, p->nlocations)) == NULL)
-		return pp_fail_nomem(err);
-	for (uint32_t i = 0; i < p->nlocations; i++)
-		cuts[i] = cut_beneath(&drop, &keep, p, &p->locations[i]);
-	for (uint32_t i = 0; i < p->nsamples; i++)
-		drop_from_sample(p, &p->samples[i], cuts);
-	return PP_OK;
+	return code == PP_EREGEX ? PP_OK : code;
 }
 
 static void

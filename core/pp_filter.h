@@ -29,6 +29,12 @@ extern PpCode pp_filter_show_from(PpProfile *p, PpBytes regexp, const PpSearch *
 								  PpArena *arena, PpError *err);
 extern PpCode pp_filter_prune_from(PpProfile *p, PpBytes regexp, const PpSearch *search,
 								   PpArena *arena, PpError *err);
+/*
+ * Frames that match drop_frames but not keep_frames (both for whole names, empty:
+ * none), and what they called, as far as there are others above them.
+ */
+extern PpCode pp_filter_prune(PpProfile *p, PpBytes drop_frames, PpBytes keep_frames,
+							  const PpSearch *search, PpArena *arena, PpError *err);
 /* The profile's own drop_frames and keep_frames; a bad expression disables them. */
 extern PpCode pp_filter_drop_frames(PpProfile *p, const PpSearch *search, PpArena *arena,
 									PpError *err);

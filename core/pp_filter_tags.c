@@ -209,7 +209,7 @@ compile_tag_regexes(TagFilter *filter, PpBytes text, const char *what, PpArena *
 			regex = filter->search->compile(filter->search->ctx, part, &cause);
 		if (regex == NULL)
 			return pp_fail(err,
-						   PP_EINVALID,
+						   cause.code == PP_ENOMEM ? PP_ENOMEM : PP_EREGEX,
 						   PP_NO_OFFSET,
 						   "%s is not a valid regular expression: %s",
 						   what,

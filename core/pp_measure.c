@@ -143,6 +143,33 @@ pp_measure_same_family(PpBytes a, PpBytes b)
 	return false;
 }
 
+/* A factor in billionths, the finest unit there is: exact, and a whole number. */
+static __int128
+billionths(double factor)
+{
+	return factor < 1 ? (__int128) round(factor * 1e9) : (__int128) factor * 1000000000;
+}
+
+bool
+pp_measure_whole_ratio(PpBytes from, PpBytes to, int64_t *ratio)
+{
+	for (size_t f = 0; f < NFAMILIES; f++)
+	{
+		const Unit *coarse = find_unit(&families[f], from), *fine = find_unit(&families[f], to);
+		__int128 whole;
+
+		if (coarse == NULL || fine == NULL)
+			continue;
+		whole = billionths(coarse->factor) / billionths(fine->factor);
+		if (whole == 0 || whole > INT64_MAX ||
+			whole * billionths(fine->factor) != billionths(coarse->factor))
+			return false;
+		*ratio = (int64_t) whole;
+		return true;
+	}
+	return false;
+}
+
 PpMeasured
 pp_measure_label(int64_t v, PpBytes from, PpBytes to)
 {

@@ -20,6 +20,12 @@ extern double pp_measure_scale(int64_t v, PpBytes from, PpBytes to, PpBytes *uni
 /* Both are known and measure the same thing. */
 extern bool pp_measure_same_family(PpBytes a, PpBytes b);
 
+/*
+ * Whether one `from` is a whole number of `to` (1 for two spellings of one unit)
+ * that fits; unknown units never are.
+ */
+extern bool pp_measure_whole_ratio(PpBytes from, PpBytes to, int64_t *ratio);
+
 /* A scaled number as it is printed. */
 typedef struct PpMeasured
 {

@@ -136,75 +136,6 @@ start_memo(PpMerge *m, MergeMemo *memo, uint32_t n)
 }
 
 static bool
-same_type(const PpMerge *m, PpValueType ours, const PpProfile *p, PpValueType theirs)
-{
-	return pp_bytes_eq(m->strings[ours.type], pp_str(p, theirs.type)) &&
-		   pp_bytes_eq(m->strings[ours.unit], pp_str(p, theirs.unit));
-}
-
-static PpCode
-check_compatible(const PpMerge *m, const PpProfile *p, PpError *err)
-{
-	if (!same_type(m, m->period_type, p, p->period_type))
-		return pp_fail(err,
-					   PP_EINCOMPATIBLE,
-					   PP_NO_OFFSET,
-					   "incompatible period types \"%.*s/%.*s\" and \"%.*s/%.*s\"",
-					   (int) m->strings[m->period_type.type].len,
-					   m->strings[m->period_type.type].data,
-					   (int) m->strings[m->period_type.unit].len,
-					   m->strings[m->period_type.unit].data,
-					   (int) pp_str(p, p->period_type.type).len,
-					   pp_str(p, p->period_type.type).data,
-					   (int) pp_str(p, p->period_type.unit).len,
-					   pp_str(p, p->period_type.unit).data);
-	if (m->ntypes != p->ntypes)
-		return pp_fail(err,
-					   PP_EINCOMPATIBLE,
-					   PP_NO_OFFSET,
-					   "incompatible sample types: %u and %u of them",
-					   m->ntypes,
-					   p->ntypes);
-	for (uint32_t i = 0; i < m->ntypes; i++)
-		if (!same_type(m, m->types[i], p, p->types[i]))
-			return pp_fail(err,
-						   PP_EINCOMPATIBLE,
-						   PP_NO_OFFSET,
-						   "incompatible sample types \"%.*s/%.*s\" and \"%.*s/%.*s\"",
-						   (int) m->strings[m->types[i].type].len,
-						   m->strings[m->types[i].type].data,
-						   (int) m->strings[m->types[i].unit].len,
-						   m->strings[m->types[i].unit].data,
-						   (int) pp_str(p, p->types[i].type).len,
-						   pp_str(p, p->types[i].type).data,
-						   (int) pp_str(p, p->types[i].unit).len,
-						   pp_str(p, p->types[i].unit).data);
-	return PP_OK;
-}
-
-/* What the first profile settles. */
-static bool
-take_types(PpMerge *m, const PpProfile *p)
-{
-	PpValueType *types = pp_arena_array(m->arena, p->ntypes, sizeof(*types));
-
-	if (types == NULL)
-		return false;
-	for (uint32_t i = 0; i < p->ntypes; i++)
-	{
-		types[i].type = merge_string(m, p, p->types[i].type);
-		types[i].unit = merge_string(m, p, p->types[i].unit);
-		if (types[i].type == PP_NONE || types[i].unit == PP_NONE)
-			return false;
-	}
-	m->types = types;
-	m->ntypes = p->ntypes;
-	m->period_type.type = merge_string(m, p, p->period_type.type);
-	m->period_type.unit = merge_string(m, p, p->period_type.unit);
-	return m->period_type.type != PP_NONE && m->period_type.unit != PP_NONE;
-}
-
-static bool
 add_comments(PpMerge *m, const PpProfile *p)
 {
 	for (uint32_t i = 0; i < p->ncomments; i++)
@@ -230,7 +161,7 @@ add_comments(PpMerge *m, const PpProfile *p)
 	return true;
 }
 
-/* first: the first non-empty one stays; else the least of the non-empty ones. */
+/* first: the first non-empty one stays; else the least of the non-empty ones (see merge_name_cmp). */
 static bool
 join_string(PpMerge *m, const PpProfile *p, uint32_t string, bool first, uint32_t *ours)
 {
@@ -238,7 +169,7 @@ join_string(PpMerge *m, const PpProfile *p, uint32_t string, bool first, uint32_
 
 	if (new == PP_NONE)
 		return false;
-	if (new != 0 && (*ours == 0 || (!first && pp_bytes_cmp(m->strings[new], m->strings[*ours]) < 0)))
+	if (new != 0 && (*ours == 0 || (!first && merge_name_cmp(m->strings[new], m->strings[*ours]) < 0)))
 		*ours = new;
 	return true;
 }
@@ -250,8 +181,8 @@ join_numbers(PpMerge *m, const PpProfile *p)
 		m->time_nanos = p->time_nanos;
 	if (__builtin_add_overflow(m->duration_nanos, p->duration_nanos, &m->duration_nanos))
 		m->duration_nanos = p->duration_nanos > 0 ? INT64_MAX : INT64_MIN;
-	if (m->period == 0 || (m->period < p->period && p->period != 0))
-		m->period = p->period;
+	if (m->period == 0 || (m->period < m->input_period && m->input_period != 0))
+		m->period = m->input_period;
 }
 
 static bool
@@ -281,18 +212,15 @@ all_zero(const int64_t *values, uint32_t n)
 PpCode
 pp_merge_add(PpMerge *m, const PpProfile *p, PpError *err)
 {
-	if (m->count > 0)
-	{
-		PpCode code = check_compatible(m, p, err);
+	PpCode agreed = merge_agree(m, p, err);
 
-		if (code != PP_OK)
-			return code;
-	}
+	if (agreed != PP_OK)
+		return agreed;
 	if (!start_memo(m, &m->string_memo, p->nstrings) ||
 		!start_memo(m, &m->mapping_memo, p->nmappings) ||
 		!start_memo(m, &m->function_memo, p->nfunctions) ||
-		!start_memo(m, &m->location_memo, p->nlocations) || (m->count == 0 && !take_types(m, p)) ||
-		!join_header(m, p) || !merge_main_mapping(m, p))
+		!start_memo(m, &m->location_memo, p->nlocations) || !join_header(m, p) ||
+		!merge_main_mapping(m, p))
 		return merge_no_room(m, err);
 	for (uint32_t i = 0; i < p->nsamples; i++)
 	{

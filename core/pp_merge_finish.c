@@ -140,7 +140,7 @@ use_header_strings(Plan *plan)
 	use_string(plan, m->period_type.unit);
 	use_string(plan, m->drop_frames);
 	use_string(plan, m->keep_frames);
-	use_string(plan, m->default_sample_type);
+	use_string(plan, merge_default_type(m));
 	use_string(plan, m->doc_url);
 	for (uint32_t i = 0; i < m->ncomments; i++)
 	{
@@ -439,7 +439,7 @@ emit_header(const Plan *plan, PpProfile *out)
 	out->duration_nanos = m->duration_nanos;
 	out->drop_frames = rank[m->drop_frames];
 	out->keep_frames = rank[m->keep_frames];
-	out->default_sample_type = rank[m->default_sample_type];
+	out->default_sample_type = rank[merge_default_type(m)];
 	out->doc_url = rank[m->doc_url];
 	out->ncomments = plan->ncomments;
 	for (uint32_t i = 0; i < plan->ncomments; i++)

@@ -471,13 +471,17 @@ merge_sample(PpMerge *m, const PpProfile *p, uint32_t sample, PpError *err)
 		return merge_no_room(m, err);
 	sums = m->values + (size_t) i * m->ntypes;
 	if (i == known)
-		memcpy(sums, values, m->ntypes * sizeof(*sums));
-	else
-		for (uint32_t t = 0; t < m->ntypes; t++)
-			if (__builtin_add_overflow(sums[t], values[t], &sums[t]))
-				return pp_fail(err,
-							   PP_EOVERFLOW,
-							   PP_NO_OFFSET,
-							   "sum of sample values is out of range for bigint");
+		memset(sums, 0, m->ntypes * sizeof(*sums));
+	for (uint32_t t = 0; t < m->ntypes; t++)
+	{
+		int64_t value;
+
+		if (!merge_factored(m, t, values[t], &value) ||
+			__builtin_add_overflow(sums[t], value, &sums[t]))
+			return pp_fail(err,
+						   PP_EOVERFLOW,
+						   PP_NO_OFFSET,
+						   "sum of sample values is out of range for bigint");
+	}
 	return PP_OK;
 }

@@ -89,6 +89,10 @@ struct PpMerge
 	PpTable comment_table;
 
 	/* of the input being added */
+	int64_t *factors;	  /* by type, what its values are multiplied by; NULL: all by 1 */
+	int64_t input_period; /* in the unit of the state */
+	struct MergeAgreement *agreements; /* room for one per type and the period, as the next */
+	int64_t *factor_room;
 	MergeMemo string_memo, mapping_memo, function_memo, location_memo;
 
 	bool full; /* an array met its 32-bit bound */
@@ -116,6 +120,36 @@ extern bool merge_main_mapping(PpMerge *m, const PpProfile *p);
 extern uint32_t merge_location(PpMerge *m, const PpProfile *p, uint32_t location);
 /* The same with the values added up; PP_OK, or why not. */
 extern PpCode merge_sample(PpMerge *m, const PpProfile *p, uint32_t sample, PpError *err);
+
+/*
+ * Let the types of an input and of the state agree (pp_merge_units.c): takes over
+ * the types if there are none yet, brings the sums so far to a finer unit, or
+ * sets the factors of the input.  PP_EINCOMPATIBLE changes nothing.
+ */
+extern PpCode merge_agree(PpMerge *m, const PpProfile *p, PpError *err);
+
+/*
+ * The default sample type of the result: named as its column is, which may have
+ * come without the final s that the default has.
+ */
+extern uint32_t merge_default_type(const PpMerge *m);
+/*
+ * Order of texts of which a canonical merge keeps the least: without one final s
+ * first, so that the choice is the same whichever spelling meets the others.
+ */
+extern int merge_name_cmp(PpBytes a, PpBytes b);
+
+/* A value of the input in the unit of the state; false if it does not fit. */
+static inline bool
+merge_factored(const PpMerge *m, uint32_t type, int64_t value, int64_t *result)
+{
+	if (m->factors == NULL)
+	{
+		*result = value;
+		return true;
+	}
+	return !__builtin_mul_overflow(value, m->factors[type], result);
+}
 
 /* Order of mappings that does not depend on what else was merged: by key. */
 extern int merge_mapping_cmp(const PpMerge *m, uint32_t a, uint32_t b);

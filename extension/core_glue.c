@@ -96,6 +96,8 @@ core_sqlstate(PpCode code)
 		case PP_EINCOMPATIBLE:
 		case PP_EINVALID:
 			return ERRCODE_INVALID_PARAMETER_VALUE;
+		case PP_EREGEX:
+			return ERRCODE_INVALID_REGULAR_EXPRESSION;
 		case PP_ENOMEM:
 			return ERRCODE_OUT_OF_MEMORY;
 		case PP_ECANCELED:

@@ -25,7 +25,7 @@ extern PpArena *core_arena_create(void);
 
 /* Raise err as ERROR with its SQLSTATE, byte offset and setting.  Services interrupts first. */
 extern void core_raise(const PpError *err) __attribute__((noreturn));
-/* SQLSTATE of a code: 22P03, 0A000, 54000, 22003, 22023, 53200, 57014. */
+/* SQLSTATE of a code: 22P03, 0A000, 54000, 22003, 22023, 2201B, 53200, 57014. */
 extern int core_sqlstate(PpCode code);
 
 #define CORE_CHECK(call, err)                                                                      \
