@@ -14,23 +14,32 @@
 #define POLL_EVERY 1024 /* locations between two looks at poll() */
 
 PpCode
+pp_pattern_compile(const PpSearch *search, PpBytes text, const char *what, void **regex, PpError *err)
+{
+	PpError cause = {.message = "regular expressions are not available"};
+
+	*regex = search != NULL ? search->compile(search->ctx, text, &cause) : NULL;
+	if (*regex != NULL)
+		return PP_OK;
+	return pp_fail(err,
+				   cause.code == PP_ENOMEM ? PP_ENOMEM : PP_EREGEX,
+				   PP_NO_OFFSET,
+				   "%s is not a valid regular expression: %s",
+				   what,
+				   cause.message);
+}
+
+PpCode
 pp_pattern_init(PpPattern *pattern, const PpSearch *search, PpBytes text, const char *what,
 				const PpProfile *p, PpArena *arena, PpError *err)
 {
-	PpError cause = {.message = "regular expressions are not available"};
+	PpCode code;
 
 	memset(pattern, 0, sizeof(*pattern));
 	if (text.len == 0)
 		return PP_OK;
-	if (search != NULL)
-		pattern->regex = search->compile(search->ctx, text, &cause);
-	if (pattern->regex == NULL)
-		return pp_fail(err,
-					   cause.code == PP_ENOMEM ? PP_ENOMEM : PP_EREGEX,
-					   PP_NO_OFFSET,
-					   "%s is not a valid regular expression: %s",
-					   what,
-					   cause.message);
+	if ((code = pp_pattern_compile(search, text, what, &pattern->regex, err)) != PP_OK)
+		return code;
 	pattern->search = search;
 	pattern->nknown = p->nstrings;
 	pattern->known = pp_arena_zalloc(arena, p->nstrings);

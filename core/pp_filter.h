@@ -17,7 +17,10 @@ typedef struct PpPattern
 	uint32_t nknown;
 } PpPattern;
 
-/* Nothing is compiled for an empty text.  `what` names the option in errors. */
+/* `what` names the option in errors. */
+extern PpCode pp_pattern_compile(const PpSearch *search, PpBytes text, const char *what,
+								 void **regex, PpError *err);
+/* The same for a profile's strings; nothing is compiled for an empty text. */
 extern PpCode pp_pattern_init(PpPattern *pattern, const PpSearch *search, PpBytes text,
 							  const char *what, const PpProfile *p, PpArena *arena, PpError *err);
 extern bool pp_pattern_match(PpPattern *pattern, const PpProfile *p, uint32_t string);

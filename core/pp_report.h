@@ -117,12 +117,62 @@ typedef struct PpTop
 extern PpCode pp_top_rows(const PpProfile *p, const PpReportOptions *options,
 						  const PpSearch *search, PpArena *arena, PpTop *top, PpError *err);
 
-/* The texts of -top, -raw and -traces. */
+typedef enum PpEdgeSide
+{
+	PP_EDGES_ALL,
+	PP_EDGES_CALLERS, /* into the nodes that match */
+	PP_EDGES_CALLEES  /* out of them */
+} PpEdgeSide;
+
+typedef struct PpEdgeRow
+{
+	PpBytes caller, callee; /* as the tool prints them */
+	int64_t weight;			/* a mean, where means are asked for */
+	bool inlined;			/* all calls were inlined */
+	bool residual;			/* over frames that are not shown */
+} PpEdgeRow;
+
+/*
+ * Calls, heaviest first: all of the graph of -top, or as -peek those of nodes
+ * whose printed names match the expression (an empty one matches all), which
+ * trims nothing.
+ */
+extern PpCode pp_edge_rows(const PpProfile *p, const PpReportOptions *options, PpEdgeSide side,
+						   PpBytes regexp, const PpSearch *search, PpArena *arena, PpEdgeRow **rows,
+						   size_t *n, PpError *err);
+
+typedef struct PpLabelValue
+{
+	PpBytes key;
+	bool is_number;
+	PpBytes text; /* of a text label */
+	int64_t num;
+	PpBytes unit;  /* as recorded, maybe empty */
+	int64_t total; /* sum of the samples' values */
+} PpLabelValue;
+
+/*
+ * Label values with their sums, each unit for itself (-tags reads all numbers of
+ * a key in one unit), ordered by key and size.  Of one key, or of all for NULL.
+ */
+extern PpCode pp_label_values(const PpProfile *p, const PpReportOptions *options,
+							  const PpBytes *key, const PpSearch *search, PpArena *arena,
+							  PpLabelValue **rows, size_t *n, PpError *err);
+
+/* The texts of -top, -tree, -peek=REGEXP, -raw, -traces, -tags and -comments. */
 extern PpCode pp_top_text(const PpProfile *p, const PpReportOptions *options,
 						  const PpSearch *search, PpArena *arena, PpBuf *out, PpError *err);
+extern PpCode pp_tree_text(const PpProfile *p, const PpReportOptions *options,
+						   const PpSearch *search, PpArena *arena, PpBuf *out, PpError *err);
+extern PpCode pp_peek_text(const PpProfile *p, const PpReportOptions *options, PpBytes regexp,
+						   const PpSearch *search, PpArena *arena, PpBuf *out, PpError *err);
 extern PpCode pp_raw_text(const PpProfile *p, const PpReportOptions *options,
 						  const PpSearch *search, PpArena *arena, PpBuf *out, PpError *err);
 extern PpCode pp_traces_text(const PpProfile *p, const PpReportOptions *options,
 							 const PpSearch *search, PpArena *arena, PpBuf *out, PpError *err);
+extern PpCode pp_tags_text(const PpProfile *p, const PpReportOptions *options,
+						   const PpSearch *search, PpArena *arena, PpBuf *out, PpError *err);
+extern PpCode pp_comments_text(const PpProfile *p, const PpReportOptions *options,
+							   const PpSearch *search, PpArena *arena, PpBuf *out, PpError *err);
 
 #endif
