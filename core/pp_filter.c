@@ -427,6 +427,17 @@ pp_filter_prune(PpProfile *p, PpBytes drop_frames, PpBytes keep_frames, const Pp
 	return PP_OK;
 }
 
+/* Tells why they would be disabled. */
+PpCode
+pp_filter_check_drop_frames(const PpProfile *p, const PpSearch *search, PpArena *arena, PpError *err)
+{
+	PpPattern pattern;
+	PpCode code = anchored(&pattern, search, pp_str(p, p->drop_frames), p, arena, err);
+
+	return code == PP_OK ? anchored(&pattern, search, pp_str(p, p->keep_frames), p, arena, err)
+						 : code;
+}
+
 PpCode
 pp_filter_drop_frames(PpProfile *p, const PpSearch *search, PpArena *arena, PpError *err)
 {

@@ -39,6 +39,8 @@ extern PpCode pp_filter_prune_from(PpProfile *p, PpBytes regexp, const PpSearch 
 extern PpCode pp_filter_prune(PpProfile *p, PpBytes drop_frames, PpBytes keep_frames,
 							  const PpSearch *search, PpArena *arena, PpError *err);
 /* The profile's own drop_frames and keep_frames; a bad expression disables them. */
+extern PpCode pp_filter_check_drop_frames(const PpProfile *p, const PpSearch *search,
+										  PpArena *arena, PpError *err);
 extern PpCode pp_filter_drop_frames(PpProfile *p, const PpSearch *search, PpArena *arena,
 									PpError *err);
 

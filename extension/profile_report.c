@@ -1,29 +1,43 @@
 /*
  * profile_report.c
- *		Reports on a profile: the rows of -top.
+ *		Reports on a profile: the rows of -top, and the tool's texts.
  */
 #include "postgres.h"
 
 #include "utils/builtins.h"
 
+#include "core/pp_filter.h"
 #include "core_glue.h"
 #include "pprof.h"
 #include "profile_report.h"
-#include "report_options.h"
 #include "rows.h"
 
+PPROF_FUNCTION(pprof_report);
 PPROF_FUNCTION(pprof_top);
 
 PpProfile *
-profile_load(const PpProfile *profile, PpArena *arena)
+profile_load_for(const PpProfile *profile, const ReportOptions *options, PpArena *arena)
 {
 	PpSearch search = report_search();
 	PpProfile *result;
 	PpError err;
 
-	CORE_CHECK(pp_report_load(profile, false, &search, arena, &result, &err), &err);
+	if (!options->all_frames &&
+		pp_filter_check_drop_frames(profile, &search, arena, &err) == PP_EINVALID)
+		ereport(NOTICE, errmsg("drop_frames of the profile are ignored: %s", err.message));
+	CORE_CHECK(pp_report_load(profile, options->all_frames, &search, arena, &result, &err), &err);
 	return result;
 }
+
+PpProfile *
+profile_load(const PpProfile *profile, PpArena *arena)
+{
+	ReportOptions options = {.all_frames = false};
+
+	return profile_load_for(profile, &options, arena);
+}
+
+/* --- rows --- */
 
 static double
 percent(__int128 part, int64_t whole)
@@ -31,40 +45,125 @@ percent(__int128 part, int64_t whole)
 	return whole == 0 ? 0 : 100.0 * (double) part / (double) whole;
 }
 
-/* All rows: what is to be left out is up to the query. */
-Datum
-pprof_top(PG_FUNCTION_ARGS)
+static void
+put_top(FunctionCallInfo fcinfo, const PpTop *top)
 {
-	PpArena *arena = core_arena_create();
-	PpProfile *profile = profile_load(PG_GETARG_PROFILE(0, arena), arena);
-	PpReportOptions options = pp_report_defaults();
-	PpSearch search = report_search();
+	static const char *const marks[] = {NULL, "partial-inline", "inline"};
 	__int128 sum = 0;
-	PpTop top;
 	Rows rows;
-	PpError err;
 
-	options.sample_index = core_bytes(PG_GETARG_TEXT_PP(1));
-	options.cum = report_sort_by_cum(PG_GETARG_TEXT_PP(2));
-	options.granularity = report_granularity(PG_GETARG_TEXT_PP(3));
-	options.noinlines = PG_GETARG_BOOL(4);
-	options.trim = false;
-	CORE_CHECK(pp_top_rows(profile, &options, &search, arena, &top, &err), &err);
 	rows_begin(&rows, fcinfo);
-	for (uint32_t i = 0; i < top.nrows; i++)
+	for (uint32_t i = 0; i < top->nrows; i++)
 	{
-		const PpTopRow *row = &top.rows[i];
-		Datum values[6];
-		bool nulls[6] = {false};
+		const PpTopRow *row = &top->rows[i];
+		Datum values[7] = {0};
+		bool nulls[7] = {false};
 
 		sum += row->flat;
 		values[0] = PointerGetDatum(core_text(row->name));
 		values[1] = Int64GetDatum(row->flat);
-		values[2] = Float8GetDatum(percent(row->flat, top.total));
-		values[3] = Float8GetDatum(percent(sum, top.total));
+		values[2] = Float8GetDatum(percent(row->flat, top->total));
+		values[3] = Float8GetDatum(percent(sum, top->total));
 		values[4] = Int64GetDatum(row->cum);
-		values[5] = Float8GetDatum(percent(row->cum, top.total));
+		values[5] = Float8GetDatum(percent(row->cum, top->total));
+		nulls[6] = marks[row->inlined] == NULL;
+		if (!nulls[6])
+			values[6] = CStringGetTextDatum(marks[row->inlined]);
 		rows_put(&rows, values, nulls);
 	}
-	return rows_end(&rows);
+	rows_end(&rows);
+}
+
+/* Arguments of their own go before the options; an empty one was not given. */
+Datum
+pprof_top(PG_FUNCTION_ARGS)
+{
+	PpArena *arena = core_arena_create();
+	PpBytes column = core_bytes(PG_GETARG_TEXT_PP(1));
+	const text *sort = PG_GETARG_TEXT_PP(2), *granularity = PG_GETARG_TEXT_PP(3);
+	PpSearch search = report_search();
+	ReportOptions options;
+	PpProfile *profile;
+	PpTop top;
+	PpError err;
+
+	report_options_read_rows(PG_GETARG_JSONB_P(5), &options);
+	if (column.len > 0)
+		options.core.sample_index = column;
+	if (VARSIZE_ANY_EXHDR(sort) > 0)
+		options.core.cum = report_sort_by_cum(sort);
+	if (VARSIZE_ANY_EXHDR(granularity) > 0)
+		options.core.granularity = report_granularity(granularity);
+	if (PG_GETARG_BOOL(4))
+		options.core.noinlines = true;
+	profile = profile_load_for(PG_GETARG_PROFILE(0, arena), &options, arena);
+	CORE_CHECK(pp_top_rows(profile, &options.core, &search, arena, &top, &err), &err);
+	put_top(fcinfo, &top);
+	return (Datum) 0;
+}
+
+/* --- texts --- */
+
+typedef PpCode (*ReportText)(const PpProfile *p, const PpReportOptions *options,
+							 const PpSearch *search, PpArena *arena, PpBuf *out, PpError *err);
+
+typedef struct ReportFormat
+{
+	const char *name;
+	ReportText print;
+} ReportFormat;
+
+static const ReportFormat formats[] = {
+	{"top", pp_top_text},
+	{"text", pp_top_text},
+	{"traces", pp_traces_text},
+	{"raw", pp_raw_text},
+};
+
+static const ReportFormat *
+find_format(const text *word)
+{
+	char *name = text_to_cstring(word);
+	StringInfoData list;
+
+	initStringInfo(&list);
+	for (size_t i = 0; i < lengthof(formats); i++)
+	{
+		if (strcmp(formats[i].name, name) == 0)
+			return &formats[i];
+		appendStringInfo(&list, "%s\"%s\"", i > 0 ? ", " : "", formats[i].name);
+	}
+	ereport(ERROR,
+			errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+			errmsg("unknown report \"%s\"", name),
+			errhint("Use one of %s.", list.data));
+}
+
+static Datum
+print_report(const PpProfile *profile, ReportText print, const ReportOptions *options, PpArena *arena)
+{
+	PpSearch search = report_search();
+	PpBuf out;
+	PpError err;
+
+	profile = profile_load_for(profile, options, arena);
+	pp_buf_init(&out, core_alloc_create(CurrentMemoryContext));
+	CORE_CHECK(print(profile, &options->core, &search, arena, &out, &err), &err);
+	CORE_CHECK(pp_buf_check(&out, &err), &err);
+	if (out.len > MaxAllocSize)
+		ereport(ERROR,
+				errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				errmsg("the report has %zu bytes, more than a text can hold", out.len));
+	return PointerGetDatum(core_text((PpBytes){out.data, (uint32_t) out.len}));
+}
+
+Datum
+pprof_report(PG_FUNCTION_ARGS)
+{
+	PpArena *arena = core_arena_create();
+	const ReportFormat *format = find_format(PG_GETARG_TEXT_PP(1));
+	ReportOptions options;
+
+	report_options_read(PG_GETARG_JSONB_P(2), &options);
+	return print_report(PG_GETARG_PROFILE(0, arena), format->print, &options, arena);
 }

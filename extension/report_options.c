@@ -41,6 +41,7 @@ typedef struct Option
 	OptionKind kind;
 	size_t offset;		/* in ReportOptions */
 	const char *column; /* that it stands for */
+	bool text_only;		/* rows have exact numbers and no header */
 } Option;
 
 #define CORE(field) offsetof(ReportOptions, core.field)
@@ -50,56 +51,57 @@ static const char *const granularities[] = {"functions", "filefunctions", "files
 static const char *const sorts[] = {"flat", "cum"};
 
 static const Option known[] = {
-	{"addresses", OPTION_IS_GRANULARITY, 0, NULL},
-	{"all_frames", OPTION_FLAG, offsetof(ReportOptions, all_frames), NULL},
-	{"alloc_objects", OPTION_IS_COLUMN, 0, "alloc_objects"},
-	{"alloc_space", OPTION_IS_COLUMN, 0, "alloc_space"},
-	{"call_tree", OPTION_FLAG, CORE(call_tree), NULL},
-	{"compact_labels", OPTION_FLAG, CORE(compact_labels), NULL},
-	{"contentions", OPTION_IS_COLUMN, 0, "contentions"},
-	{"cum", OPTION_IS_SORT, 0, NULL},
-	{"divide_by", OPTION_NUMBER, CORE(divide_by), NULL},
-	{"drop_negative", OPTION_FLAG, CORE(drop_negative), NULL},
-	{"edgefraction", OPTION_NUMBER, CORE(edgefraction), NULL},
-	{"filefunctions", OPTION_IS_GRANULARITY, 0, NULL},
-	{"files", OPTION_IS_GRANULARITY, 0, NULL},
-	{"flat", OPTION_IS_SORT, 0, NULL},
-	{"focus", OPTION_TEXT, CORE(focus), NULL},
-	{"functions", OPTION_IS_GRANULARITY, 0, NULL},
-	{"granularity", OPTION_GRANULARITY, 0, NULL},
-	{"hide", OPTION_TEXT, CORE(hide), NULL},
-	{"ignore", OPTION_TEXT, CORE(ignore), NULL},
-	{"inuse_objects", OPTION_IS_COLUMN, 0, "inuse_objects"},
-	{"inuse_space", OPTION_IS_COLUMN, 0, "inuse_space"},
-	{"lines", OPTION_IS_GRANULARITY, 0, NULL},
-	{"mean", OPTION_FLAG, CORE(mean), NULL},
-	{"mean_delay", OPTION_IS_MEAN, 0, "delay"},
-	{"nodecount", OPTION_COUNT, CORE(nodecount), NULL},
-	{"nodefraction", OPTION_NUMBER, CORE(nodefraction), NULL},
-	{"noinlines", OPTION_FLAG, CORE(noinlines), NULL},
-	{"peek", OPTION_PEEK, 0, NULL},
-	{"prune_from", OPTION_TEXT, CORE(prune_from), NULL},
-	{"relative_percentages", OPTION_FLAG, CORE(relative_percentages), NULL},
-	{"sample_index", OPTION_COLUMN, CORE(sample_index), NULL},
-	{"show", OPTION_TEXT, CORE(show), NULL},
-	{"show_from", OPTION_TEXT, CORE(show_from), NULL},
-	{"showcolumns", OPTION_FLAG, CORE(showcolumns), NULL},
-	{"sort", OPTION_SORT, CORE(cum), NULL},
-	{"tagfocus", OPTION_TEXT, CORE(tagfocus), NULL},
-	{"taghide", OPTION_TEXT, CORE(taghide), NULL},
-	{"tagignore", OPTION_TEXT, CORE(tagignore), NULL},
-	{"tagleaf", OPTION_KEYS, CORE(tagleaf), NULL},
-	{"tagroot", OPTION_KEYS, CORE(tagroot), NULL},
-	{"tagshow", OPTION_TEXT, CORE(tagshow), NULL},
-	{"total_delay", OPTION_IS_COLUMN, 0, "delay"},
-	{"trim", OPTION_FLAG, CORE(trim), NULL},
-	{"unit", OPTION_TEXT, CORE(unit), NULL},
+	{"addresses", OPTION_IS_GRANULARITY, 0, NULL, false},
+	{"all_frames", OPTION_FLAG, offsetof(ReportOptions, all_frames), NULL, false},
+	{"alloc_objects", OPTION_IS_COLUMN, 0, "alloc_objects", false},
+	{"alloc_space", OPTION_IS_COLUMN, 0, "alloc_space", false},
+	{"call_tree", OPTION_FLAG, CORE(call_tree), NULL, true},
+	{"compact_labels", OPTION_FLAG, CORE(compact_labels), NULL, true},
+	{"contentions", OPTION_IS_COLUMN, 0, "contentions", false},
+	{"cum", OPTION_IS_SORT, 0, NULL, false},
+	{"divide_by", OPTION_NUMBER, CORE(divide_by), NULL, true},
+	{"drop_negative", OPTION_FLAG, CORE(drop_negative), NULL, false},
+	{"edgefraction", OPTION_NUMBER, CORE(edgefraction), NULL, false},
+	{"filefunctions", OPTION_IS_GRANULARITY, 0, NULL, false},
+	{"files", OPTION_IS_GRANULARITY, 0, NULL, false},
+	{"flat", OPTION_IS_SORT, 0, NULL, false},
+	{"focus", OPTION_TEXT, CORE(focus), NULL, false},
+	{"functions", OPTION_IS_GRANULARITY, 0, NULL, false},
+	{"granularity", OPTION_GRANULARITY, 0, NULL, false},
+	{"hide", OPTION_TEXT, CORE(hide), NULL, false},
+	{"ignore", OPTION_TEXT, CORE(ignore), NULL, false},
+	{"inuse_objects", OPTION_IS_COLUMN, 0, "inuse_objects", false},
+	{"inuse_space", OPTION_IS_COLUMN, 0, "inuse_space", false},
+	{"lines", OPTION_IS_GRANULARITY, 0, NULL, false},
+	{"mean", OPTION_FLAG, CORE(mean), NULL, false},
+	{"mean_delay", OPTION_IS_MEAN, 0, "delay", false},
+	{"nodecount", OPTION_COUNT, CORE(nodecount), NULL, false},
+	{"nodefraction", OPTION_NUMBER, CORE(nodefraction), NULL, false},
+	{"noinlines", OPTION_FLAG, CORE(noinlines), NULL, false},
+	{"peek", OPTION_PEEK, 0, NULL, false},
+	{"prune_from", OPTION_TEXT, CORE(prune_from), NULL, false},
+	{"relative_percentages", OPTION_FLAG, CORE(relative_percentages), NULL, false},
+	{"sample_index", OPTION_COLUMN, CORE(sample_index), NULL, false},
+	{"show", OPTION_TEXT, CORE(show), NULL, false},
+	{"show_from", OPTION_TEXT, CORE(show_from), NULL, false},
+	{"showcolumns", OPTION_FLAG, CORE(showcolumns), NULL, false},
+	{"sort", OPTION_SORT, CORE(cum), NULL, false},
+	{"tagfocus", OPTION_TEXT, CORE(tagfocus), NULL, false},
+	{"taghide", OPTION_TEXT, CORE(taghide), NULL, false},
+	{"tagignore", OPTION_TEXT, CORE(tagignore), NULL, false},
+	{"tagleaf", OPTION_KEYS, CORE(tagleaf), NULL, false},
+	{"tagroot", OPTION_KEYS, CORE(tagroot), NULL, false},
+	{"tagshow", OPTION_TEXT, CORE(tagshow), NULL, false},
+	{"total_delay", OPTION_IS_COLUMN, 0, "delay", false},
+	{"trim", OPTION_FLAG, CORE(trim), NULL, false},
+	{"unit", OPTION_TEXT, CORE(unit), NULL, true},
 };
 
 typedef struct Reading
 {
 	ReportOptions *out;
 	PpBytes *peek; /* NULL where there is no such report */
+	bool rows;	   /* no text */
 	/* options that decided about each, to find contradictions */
 	const char *granularity, *sort, *column;
 } Reading;
@@ -111,6 +113,15 @@ report_search(void)
 	PpSearch search = {regex->compile, regex->match, regex->ctx};
 
 	return search;
+}
+
+/* Whether the caller has a use for the option. */
+static bool
+is_meant(const Reading *reading, const Option *option)
+{
+	if (option->kind == OPTION_PEEK)
+		return reading->peek != NULL;
+	return !reading->rows || !option->text_only;
 }
 
 /* --- errors --- */
@@ -149,7 +160,7 @@ pg_attribute_noreturn() raise_unknown(const Reading *reading, const char *name)
 
 	initStringInfo(&list);
 	for (size_t i = 0; i < lengthof(known); i++)
-		if (known[i].kind != OPTION_PEEK || reading->peek != NULL)
+		if (is_meant(reading, &known[i]))
 			appendStringInfo(&list, "%s%s", list.len > 0 ? ", " : "", known[i].name);
 	ereport(ERROR,
 			errcode(ERRCODE_INVALID_PARAMETER_VALUE),
@@ -402,8 +413,7 @@ static const Option *
 find_option(const Reading *reading, const char *name)
 {
 	for (size_t i = 0; i < lengthof(known); i++)
-		if (strcmp(known[i].name, name) == 0 &&
-			(known[i].kind != OPTION_PEEK || reading->peek != NULL))
+		if (strcmp(known[i].name, name) == 0 && is_meant(reading, &known[i]))
 			return &known[i];
 	raise_unknown(reading, name);
 }
@@ -422,6 +432,11 @@ read_options(Jsonb *options, Reading *reading)
 				errmsg("options must be a JSON object"));
 	reading->out->core = pp_report_defaults();
 	reading->out->all_frames = false;
+	if (reading->rows)
+	{
+		reading->out->core.nodecount = 0;
+		reading->out->core.nodefraction = reading->out->core.edgefraction = 0;
+	}
 	/* skipNested: an array comes as one value */
 	while ((token = JsonbIteratorNext(&iterator, &value, true)) != WJB_DONE)
 	{
@@ -436,6 +451,14 @@ void
 report_options_read(Jsonb *options, ReportOptions *out)
 {
 	Reading reading = {.out = out};
+
+	read_options(options, &reading);
+}
+
+void
+report_options_read_rows(Jsonb *options, ReportOptions *out)
+{
+	Reading reading = {.out = out, .rows = true};
 
 	read_options(options, &reading);
 }

@@ -22,6 +22,12 @@ typedef struct ReportOptions
  */
 extern void report_options_read(Jsonb *options, ReportOptions *out);
 
+/*
+ * The same for functions that return rows: nothing is left out unless nodecount,
+ * nodefraction or edgefraction say so, and options of the text are refused.
+ */
+extern void report_options_read_rows(Jsonb *options, ReportOptions *out);
+
 /* The same for report(), where "peek" is the expression of that report. */
 extern void report_options_read_peek(Jsonb *options, ReportOptions *out, PpBytes *peek);
 

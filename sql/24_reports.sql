@@ -1,13 +1,42 @@
 -- 24_reports.sql
 --     What the pprof tool prints, as rows with exact numbers and as its text.
+--
+-- Options are those of the tool by their names there: {"focus": "main", "nodecount": 20}.
+-- Rows are whole: only nodecount, nodefraction and edgefraction leave some out.
 
 CREATE FUNCTION pprof.top(
-        p pprof.profile, sample_type text DEFAULT '', sort text DEFAULT 'flat',
-        granularity text DEFAULT 'functions', noinlines boolean DEFAULT false,
+        p pprof.profile, sample_type text DEFAULT '', sort text DEFAULT '',
+        granularity text DEFAULT '', noinlines boolean DEFAULT false, options jsonb DEFAULT '{}',
         OUT name text, OUT flat bigint, OUT flat_pct double precision,
-        OUT sum_pct double precision, OUT cum bigint, OUT cum_pct double precision)
+        OUT sum_pct double precision, OUT cum bigint, OUT cum_pct double precision,
+        OUT inline_label text)
     RETURNS SETOF record
     LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000 ROWS 500
     AS 'MODULE_PATHNAME', 'pprof_top';
-COMMENT ON FUNCTION pprof.top(pprof.profile, text, text, text, boolean)
-    IS 'where the values are, untrimmed: sort by flat or cum; granularity functions, filefunctions, files, lines or addresses';
+COMMENT ON FUNCTION pprof.top(pprof.profile, text, text, text, boolean, jsonb)
+    IS 'where the values are: sort by flat (the default) or cum; granularity functions (the default), filefunctions, files, lines or addresses; inline_label says whether all calls were inlined, or some';
+
+CREATE FUNCTION pprof.report(p pprof.profile, format text DEFAULT 'top', options jsonb DEFAULT '{}')
+    RETURNS text
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000
+    AS 'MODULE_PATHNAME', 'pprof_report';
+COMMENT ON FUNCTION pprof.report(pprof.profile, text, jsonb)
+    IS 'the text that the pprof tool prints: format top, traces or raw';
+
+CREATE FUNCTION pprof.format_value(value bigint, unit text, to_unit text DEFAULT 'auto') RETURNS text
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'pprof_format_value';
+COMMENT ON FUNCTION pprof.format_value(bigint, text, text)
+    IS 'a number of this unit as the pprof tool prints it, 1.50s for 1500 milliseconds; to_unit auto takes the largest unit that leaves at least 1';
+
+CREATE FUNCTION pprof.format_percentage(part bigint, whole bigint) RETURNS text
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'pprof_format_percentage';
+COMMENT ON FUNCTION pprof.format_percentage(bigint, bigint)
+    IS 'a part as the pprof tool prints its percentage, without a sign; 0% of nothing';
+
+CREATE FUNCTION pprof.shorten(name text) RETURNS text
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE
+    AS 'MODULE_PATHNAME', 'pprof_shorten';
+COMMENT ON FUNCTION pprof.shorten(text)
+    IS 'a function''s name without package path and arguments, as graphs show it';
