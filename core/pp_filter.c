@@ -432,10 +432,11 @@ PpCode
 pp_filter_check_drop_frames(const PpProfile *p, const PpSearch *search, PpArena *arena, PpError *err)
 {
 	PpPattern pattern;
-	PpCode code = anchored(&pattern, search, pp_str(p, p->drop_frames), p, arena, err);
+	PpCode code = anchored(&pattern, search, pp_str(p, p->drop_frames), "drop_frames", p, arena, err);
 
-	return code == PP_OK ? anchored(&pattern, search, pp_str(p, p->keep_frames), p, arena, err)
-						 : code;
+	return code == PP_OK
+			   ? anchored(&pattern, search, pp_str(p, p->keep_frames), "keep_frames", p, arena, err)
+			   : code;
 }
 
 PpCode
