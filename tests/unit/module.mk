@@ -3,6 +3,6 @@ UNIT_SRCS_test_schedule = bgworker/schedule.c
 UNIT_SRCS_test_delta    = scraper/delta.c
 UNIT_SRCS_test_target   = scraper/target.c
 UNIT_SRCS_test_response = scraper/response.c
-UNIT_SRCS_test_vectors  = tests/unit/textproto.c
+UNIT_SRCS_test_vectors  = tests/unit/textproto.c tests/unit/vector_cases.c
 UNIT_SRCS_test_fetch    = scraper/fetch.c
 UNIT_LIBS_test_fetch    = -lcurl -lpthread
