@@ -107,20 +107,22 @@ pprof_top(PG_FUNCTION_ARGS)
 typedef PpCode (*ReportText)(const PpProfile *p, const PpReportOptions *options,
 							 const PpSearch *search, PpArena *arena, PpBuf *out, PpError *err);
 
-typedef struct ReportFormat
+static const struct
 {
 	const char *name;
-	ReportText print;
-} ReportFormat;
-
-static const ReportFormat formats[] = {
-	{"top", pp_top_text},
-	{"text", pp_top_text},
-	{"traces", pp_traces_text},
+	ReportText print; /* NULL: peek, which takes an expression */
+} formats[] = {
+	{"comments", pp_comments_text},
+	{"peek", NULL},
 	{"raw", pp_raw_text},
+	{"tags", pp_tags_text},
+	{"text", pp_top_text},
+	{"top", pp_top_text},
+	{"traces", pp_traces_text},
+	{"tree", pp_tree_text},
 };
 
-static const ReportFormat *
+static ReportText
 find_format(const text *word)
 {
 	char *name = text_to_cstring(word);
@@ -130,7 +132,7 @@ find_format(const text *word)
 	for (size_t i = 0; i < lengthof(formats); i++)
 	{
 		if (strcmp(formats[i].name, name) == 0)
-			return &formats[i];
+			return formats[i].print;
 		appendStringInfo(&list, "%s\"%s\"", i > 0 ? ", " : "", formats[i].name);
 	}
 	ereport(ERROR,
@@ -139,16 +141,23 @@ find_format(const text *word)
 			errhint("Use one of %s.", list.data));
 }
 
+/* Print is NULL for -peek, and only for it. */
 static Datum
-print_report(const PpProfile *profile, ReportText print, const ReportOptions *options, PpArena *arena)
+print_report(const PpProfile *profile, ReportText print, const ReportOptions *options, PpBytes peek,
+			 PpArena *arena)
 {
 	PpSearch search = report_search();
+	PpCode code;
 	PpBuf out;
 	PpError err;
 
 	profile = profile_load_for(profile, options, arena);
 	pp_buf_init(&out, core_alloc_create(CurrentMemoryContext));
-	CORE_CHECK(print(profile, &options->core, &search, arena, &out, &err), &err);
+	if (print != NULL)
+		code = print(profile, &options->core, &search, arena, &out, &err);
+	else
+		code = pp_peek_text(profile, &options->core, peek, &search, arena, &out, &err);
+	CORE_CHECK(code, &err);
 	CORE_CHECK(pp_buf_check(&out, &err), &err);
 	if (out.len > MaxAllocSize)
 		ereport(ERROR,
@@ -161,9 +170,15 @@ Datum
 pprof_report(PG_FUNCTION_ARGS)
 {
 	PpArena *arena = core_arena_create();
-	const ReportFormat *format = find_format(PG_GETARG_TEXT_PP(1));
+	ReportText print = find_format(PG_GETARG_TEXT_PP(1));
 	ReportOptions options;
+	PpBytes peek;
 
-	report_options_read(PG_GETARG_JSONB_P(2), &options);
-	return print_report(PG_GETARG_PROFILE(0, arena), format->print, &options, arena);
+	report_options_read_peek(PG_GETARG_JSONB_P(2), &options, &peek);
+	if ((print == NULL) != (peek.len > 0))
+		ereport(ERROR,
+				errcode(ERRCODE_INVALID_PARAMETER_VALUE),
+				print == NULL ? errmsg("the report \"peek\" needs the option \"peek\", an expression")
+							  : errmsg("the option \"peek\" is of the report \"peek\" alone"));
+	return print_report(PG_GETARG_PROFILE(0, arena), print, &options, peek, arena);
 }

@@ -16,12 +16,60 @@ CREATE FUNCTION pprof.top(
 COMMENT ON FUNCTION pprof.top(pprof.profile, text, text, text, boolean, jsonb)
     IS 'where the values are: sort by flat (the default) or cum; granularity functions (the default), filefunctions, files, lines or addresses; inline_label says whether all calls were inlined, or some';
 
+CREATE FUNCTION pprof.edges(
+        p pprof.profile, sample_type text DEFAULT '', options jsonb DEFAULT '{}',
+        OUT caller text, OUT callee text, OUT weight bigint, OUT inlined boolean,
+        OUT residual boolean)
+    RETURNS SETOF record
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000 ROWS 1000
+    AS 'MODULE_PATHNAME', 'pprof_edges';
+COMMENT ON FUNCTION pprof.edges(pprof.profile, text, jsonb)
+    IS 'the call graph, heaviest calls first: inlined if all of them were, residual if frames between are not shown';
+
+CREATE FUNCTION pprof.callers(
+        p pprof.profile, regexp text, sample_type text DEFAULT '', options jsonb DEFAULT '{}',
+        OUT name text, OUT caller text, OUT weight bigint, OUT inlined boolean,
+        OUT residual boolean)
+    RETURNS SETOF record
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000 ROWS 50
+    AS 'MODULE_PATHNAME', 'pprof_callers';
+COMMENT ON FUNCTION pprof.callers(pprof.profile, text, text, jsonb)
+    IS 'who calls the functions whose names match, heaviest first';
+
+CREATE FUNCTION pprof.callees(
+        p pprof.profile, regexp text, sample_type text DEFAULT '', options jsonb DEFAULT '{}',
+        OUT name text, OUT callee text, OUT weight bigint, OUT inlined boolean,
+        OUT residual boolean)
+    RETURNS SETOF record
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000 ROWS 50
+    AS 'MODULE_PATHNAME', 'pprof_callees';
+COMMENT ON FUNCTION pprof.callees(pprof.profile, text, text, jsonb)
+    IS 'whom the functions call whose names match, heaviest first';
+
+CREATE FUNCTION pprof.tags(
+        p pprof.profile, sample_type text DEFAULT '', options jsonb DEFAULT '{}',
+        OUT key text, OUT value text, OUT num bigint, OUT unit text, OUT total bigint)
+    RETURNS SETOF record
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000 ROWS 100
+    AS 'MODULE_PATHNAME', 'pprof_tags';
+COMMENT ON FUNCTION pprof.tags(pprof.profile, text, jsonb)
+    IS 'sums by label, texts as value and numbers as num; numbers in different units are rows of their own';
+
+CREATE FUNCTION pprof.tag_values(
+        p pprof.profile, key text, sample_type text DEFAULT '', options jsonb DEFAULT '{}',
+        OUT value text, OUT num bigint, OUT unit text, OUT total bigint)
+    RETURNS SETOF record
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000 ROWS 50
+    AS 'MODULE_PATHNAME', 'pprof_tag_values';
+COMMENT ON FUNCTION pprof.tag_values(pprof.profile, text, text, jsonb)
+    IS 'values of a label with their sums, texts as value and numbers as num';
+
 CREATE FUNCTION pprof.report(p pprof.profile, format text DEFAULT 'top', options jsonb DEFAULT '{}')
     RETURNS text
     LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000
     AS 'MODULE_PATHNAME', 'pprof_report';
 COMMENT ON FUNCTION pprof.report(pprof.profile, text, jsonb)
-    IS 'the text that the pprof tool prints: format top, traces or raw';
+    IS 'the text that the pprof tool prints: format top, tree, peek (option peek: an expression), traces, tags, raw or comments';
 
 CREATE FUNCTION pprof.format_value(value bigint, unit text, to_unit text DEFAULT 'auto') RETURNS text
     LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE

@@ -80,7 +80,7 @@ CREATE TABLE outcomes AS
                    string_to_array(line, E'\t') e WHERE e[1] = c.name) AS exit, d.ours
       FROM cases c CROSS JOIN arguments(c.args) a LEFT JOIN deviations d USING (suite, name),
            outcome(c.suite, c.name, c.args, c.files) o
-     WHERE a.format IN ('top', 'traces', 'raw')
+     WHERE a.format IN ('comments', 'peek', 'raw', 'tags', 'top', 'traces', 'tree')
        AND a.base IS NULL AND NOT a.options ? 'normalize' AND NOT a.options ? 'symbolize'
        AND c.name NOT LIKE 'legacy%' AND c.name <> 't_string_utf8_bad';
 SELECT suite, format, count(*) AS cases, count(*) FILTER (WHERE outcome = 'equal') AS equal
