@@ -2,7 +2,8 @@
  * pp_merge.c
  *		Adding up profiles: the state and the header rules.
  *
- * The keys are in pp_merge_intern.c, the result in pp_merge_finish.c.
+ * The keys are in pp_merge_intern.c and pp_merge_tree.c, the result in
+ * pp_merge_finish.c.
  */
 #include "core/pp_merge_state.h"
 
@@ -55,13 +56,15 @@ pp_merge_new(const PpAlloc *alloc, PpMergeMode mode)
 	m->arena = pp_arena_new(alloc);
 	/* string 0 is the empty one, as in a profile; pools are never null, even empty */
 	if (m->arena == NULL || merge_bytes(m, empty) == PP_NONE ||
-		!MERGE_RESERVE(m, m->lines, m->cap_lines, 1) ||
-		!MERGE_RESERVE(m, m->locrefs, m->cap_locrefs, 1) ||
+		!MERGE_RESERVE(m, m->lines, m->cap_lines, 1) || !merge_tree_start(m) ||
+		!MERGE_RESERVE(m, m->label_sets, m->cap_label_sets, 1) ||
 		!MERGE_RESERVE(m, m->labels, m->cap_labels, 1))
 	{
 		pp_merge_free(m);
 		return NULL;
 	}
+	m->label_sets[0] = (MergeLabels){0, 0};
+	m->nlabel_sets = 1;
 	return m;
 }
 
@@ -76,6 +79,7 @@ pp_merge_free(PpMerge *m)
 						 &m->mapping_table,
 						 &m->function_table,
 						 &m->location_table,
+						 &m->label_table,
 						 &m->sample_table,
 						 &m->comment_table};
 	void *arrays[] = {m->strings,
@@ -83,15 +87,18 @@ pp_merge_free(PpMerge *m)
 					  m->functions,
 					  m->locations,
 					  m->lines,
+					  m->nodes,
+					  m->node_slots,
+					  m->label_sets,
+					  m->labels,
 					  m->samples,
 					  m->values,
-					  m->locrefs,
-					  m->labels,
 					  m->comments,
 					  m->string_memo.ids,
 					  m->mapping_memo.ids,
 					  m->function_memo.ids,
-					  m->location_memo.ids};
+					  m->location_memo.ids,
+					  m->path.ids};
 
 	for (size_t i = 0; i < sizeof(tables) / sizeof(*tables); i++)
 		pp_table_free(tables[i], alloc);
@@ -106,17 +113,19 @@ size_t
 pp_merge_memory(const PpMerge *m)
 {
 	size_t memos = (size_t) m->string_memo.cap + m->mapping_memo.cap + m->function_memo.cap +
-				   m->location_memo.cap;
+				   m->location_memo.cap + m->path.cap;
 
 	return sizeof(*m) + pp_arena_used(m->arena) + pp_table_memory(&m->string_table) +
 		   pp_table_memory(&m->mapping_table) + pp_table_memory(&m->function_table) +
-		   pp_table_memory(&m->location_table) + pp_table_memory(&m->sample_table) +
-		   pp_table_memory(&m->comment_table) + m->cap_strings * sizeof(*m->strings) +
-		   m->cap_mappings * sizeof(*m->mappings) + m->cap_functions * sizeof(*m->functions) +
-		   m->cap_locations * sizeof(*m->locations) + m->cap_lines * sizeof(*m->lines) +
-		   m->cap_samples * sizeof(*m->samples) + m->cap_values * sizeof(*m->values) +
-		   m->cap_locrefs * sizeof(*m->locrefs) + m->cap_labels * sizeof(*m->labels) +
-		   m->cap_comments * sizeof(*m->comments) + memos * sizeof(uint32_t);
+		   pp_table_memory(&m->location_table) + pp_table_memory(&m->label_table) +
+		   pp_table_memory(&m->sample_table) + pp_table_memory(&m->comment_table) +
+		   m->cap_strings * sizeof(*m->strings) + m->cap_mappings * sizeof(*m->mappings) +
+		   m->cap_functions * sizeof(*m->functions) + m->cap_locations * sizeof(*m->locations) +
+		   m->cap_lines * sizeof(*m->lines) + m->cap_nodes * sizeof(*m->nodes) +
+		   m->nnode_slots * sizeof(*m->node_slots) + m->cap_label_sets * sizeof(*m->label_sets) +
+		   m->cap_labels * sizeof(*m->labels) + m->cap_samples * sizeof(*m->samples) +
+		   m->cap_values * sizeof(*m->values) + m->cap_comments * sizeof(*m->comments) +
+		   memos * sizeof(uint32_t);
 }
 
 int64_t
@@ -222,6 +231,7 @@ pp_merge_add(PpMerge *m, const PpProfile *p, PpError *err)
 		!start_memo(m, &m->location_memo, p->nlocations) || !join_header(m, p) ||
 		!merge_main_mapping(m, p))
 		return merge_no_room(m, err);
+	m->last_sample = NULL;
 	for (uint32_t i = 0; i < p->nsamples; i++)
 	{
 		if (i % POLL_EVERY == POLL_EVERY - 1 && pp_poll(m->alloc))

@@ -33,12 +33,15 @@ typedef struct Plan
 	uint32_t *samples; /* state index by new index */
 
 	/* new index by state index, PP_NONE if unused; and back */
-	uint32_t *mapping_rank, *function_rank, *location_rank, *string_rank;
-	uint32_t nmappings, nfunctions, nlocations, nstrings;
-	uint32_t *mappings, *functions, *locations, *strings;
+	uint32_t *mapping_rank, *function_rank, *location_rank, *string_rank, *labels_rank;
+	uint32_t nmappings, nfunctions, nlocations, nstrings, nlabel_sets;
+	uint32_t *mappings, *functions, *locations, *strings, *label_sets;
 	uint32_t main_mapping; /* state index, or PP_NONE */
 	uint32_t ncomments;
 	uint32_t *comments; /* state strings */
+
+	/* how many locations the stack of each node has; 0 until its locations are used */
+	uint32_t *depth;
 
 	/* sizes of the pools */
 	size_t nlines, nlocrefs, nlabels;
@@ -67,8 +70,11 @@ plan_arrays(Plan *plan)
 	plan->function_rank = new_ranks(plan, m->nfunctions, &plan->functions);
 	plan->location_rank = new_ranks(plan, m->nlocations, &plan->locations);
 	plan->string_rank = new_ranks(plan, m->nstrings, &plan->strings);
+	plan->labels_rank = new_ranks(plan, m->nlabel_sets, &plan->label_sets);
+	plan->depth = pp_arena_zalloc(plan->scratch, m->nnodes * sizeof(uint32_t));
 	return plan->samples != NULL && plan->comments != NULL && plan->mapping_rank != NULL &&
-		   plan->function_rank != NULL && plan->location_rank != NULL && plan->string_rank != NULL;
+		   plan->function_rank != NULL && plan->location_rank != NULL &&
+		   plan->string_rank != NULL && plan->labels_rank != NULL && plan->depth != NULL;
 }
 
 static inline void
@@ -104,20 +110,43 @@ use_location(Plan *plan, uint32_t index)
 	plan->nlines += loc->nlines;
 }
 
+/*
+ * Leaf first, as far as others did not come before: the order in which the
+ * reference tool numbers them.
+ */
+static void
+use_stack(Plan *plan, uint32_t leaf)
+{
+	const MergeNode *nodes = plan->m->nodes;
+	uint32_t n = 0, known = leaf;
+
+	for (; known != 0 && plan->depth[known] == 0; known = nodes[known].parent)
+	{
+		use_location(plan, nodes[known].location);
+		n++;
+	}
+	n += plan->depth[known];
+	for (uint32_t i = leaf; i != known; i = nodes[i].parent)
+		plan->depth[i] = n--;
+}
+
 static void
 use_sample(Plan *plan, uint32_t index)
 {
 	const PpMerge *m = plan->m;
-	const PpSample *sample = &m->samples[index];
+	const MergeSample *sample = &m->samples[index];
+	const MergeLabels *set = &m->label_sets[sample->labels];
 
 	plan->samples[plan->nsamples++] = index;
-	plan->nlocrefs += sample->nlocs;
-	plan->nlabels += sample->nlabels;
-	for (uint32_t i = 0; i < sample->nlocs; i++)
-		use_location(plan, m->locrefs[sample->loc_off + i]);
-	for (uint32_t i = 0; i < sample->nlabels; i++)
+	use_stack(plan, sample->node);
+	plan->nlocrefs += plan->depth[sample->node];
+	if (plan->labels_rank[sample->labels] != PP_NONE)
+		return;
+	use(plan->labels_rank, plan->label_sets, &plan->nlabel_sets, sample->labels);
+	plan->nlabels += set->n;
+	for (uint32_t i = 0; i < set->n; i++)
 	{
-		const PpLabel *label = &m->labels[sample->label_off + i];
+		const PpLabel *label = &m->labels[set->off + i];
 
 		use_string(plan, label->key);
 		use_string(plan, label->str);
@@ -204,6 +233,8 @@ plan_uses(Plan *plan, PpError *err)
 		if (i % 4096 == 4095 && pp_poll(m->alloc))
 			return pp_fail_canceled(err);
 	}
+	if (plan->nlocrefs >= UINT32_MAX)
+		return pp_fail_limit(err, PP_NO_OFFSET, NULL, UINT32_MAX, "merged profile has too many frames");
 	if (m->mode == PP_MERGE_CANONICAL)
 		use_main_mapping(plan);
 	use_table_strings(plan);
@@ -308,53 +339,22 @@ cmp_labels(const Plan *plan, const PpLabel *x, const PpLabel *y)
 	return 0;
 }
 
-/* Samples of one stack differ in labels. */
 static int
-cmp_sample_labels(const void *ctx, uint32_t a, uint32_t b)
+cmp_label_sets(const void *ctx, uint32_t a, uint32_t b)
 {
 	const Plan *plan = ctx;
 	const PpMerge *m = plan->m;
-	const PpSample *x = &m->samples[a], *y = &m->samples[b];
-	uint32_t n = x->nlabels < y->nlabels ? x->nlabels : y->nlabels;
+	const MergeLabels *x = &m->label_sets[a], *y = &m->label_sets[b];
+	uint32_t n = x->n < y->n ? x->n : y->n;
 
 	for (uint32_t i = 0; i < n; i++)
 	{
-		int cmp = cmp_labels(plan, &m->labels[x->label_off + i], &m->labels[y->label_off + i]);
+		int cmp = cmp_labels(plan, &m->labels[x->off + i], &m->labels[y->off + i]);
 
 		if (cmp != 0)
 			return cmp;
 	}
-	return cmp_u64(x->nlabels, y->nlabels);
-}
-
-/* By stack from the root, as strings of location ranks. */
-static PpCode
-sort_samples(Plan *plan, PpError *err)
-{
-	const PpMerge *m = plan->m;
-	uint32_t *words = pp_arena_array(plan->scratch, (size_t) m->nlocrefs + 1, sizeof(uint32_t));
-	uint32_t *offsets = pp_arena_array(plan->scratch, (size_t) m->nsamples + 1, sizeof(uint32_t));
-	uint32_t n = 0;
-
-	if (words == NULL || offsets == NULL)
-		return pp_fail_nomem(err);
-	for (uint32_t i = 0; i < m->nsamples; i++)
-	{
-		const uint32_t *stack = m->locrefs + m->samples[i].loc_off;
-
-		offsets[i] = n;
-		for (uint32_t j = m->samples[i].nlocs; j > 0; j--)
-			words[n++] = plan->location_rank[stack[j - 1]];
-	}
-	offsets[m->nsamples] = n;
-	return pp_sort_words(plan->samples,
-						 plan->nsamples,
-						 words,
-						 offsets,
-						 cmp_sample_labels,
-						 plan,
-						 m->alloc,
-						 err);
+	return cmp_u64(x->n, y->n);
 }
 
 static PpCode
@@ -378,7 +378,15 @@ plan_canonical(Plan *p, PpError *err)
 		(code = sort_ranks(p, p->mapping_rank, p->mappings, p->nmappings, cmp_mappings, err)) ||
 		(code = sort_ranks(p, p->function_rank, p->functions, p->nfunctions, cmp_functions, err)) ||
 		(code = sort_ranks(p, p->location_rank, p->locations, p->nlocations, cmp_locations, err)) ||
-		(code = sort_samples(p, err)) ||
+		(code = sort_ranks(p, p->labels_rank, p->label_sets, p->nlabel_sets, cmp_label_sets, err)) ||
+		(code = merge_order_samples(p->m,
+									p->location_rank,
+									p->nlocations,
+									p->labels_rank,
+									p->samples,
+									p->nsamples,
+									p->scratch,
+									err)) ||
 		(code = pp_sort_indexes(p->comments, p->ncomments, cmp_strings, p, alloc, err)))
 		return code;
 	return PP_OK;
@@ -503,31 +511,83 @@ emit_tables(const Plan *plan, PpProfile *out)
 	}
 }
 
+/* Samples with the same labels share them. */
 static void
-emit_samples(const Plan *plan, PpProfile *out)
+emit_labels(const Plan *plan, PpProfile *out)
 {
 	const PpMerge *m = plan->m;
 	const uint32_t *rank = plan->string_rank;
 
-	out->nsamples = plan->nsamples;
-	for (uint32_t i = 0; i < plan->nsamples; i++)
+	for (uint32_t i = 0; i < plan->nlabel_sets; i++)
 	{
-		const PpSample *from = &m->samples[plan->samples[i]];
+		const MergeLabels *set = &m->label_sets[plan->label_sets[i]];
 
-		out->samples[i] = (PpSample){out->nlocrefs, from->nlocs, out->nlabels, from->nlabels};
-		memcpy(out->values + (size_t) i * m->ntypes,
-			   m->values + (size_t) plan->samples[i] * m->ntypes,
-			   m->ntypes * sizeof(int64_t));
-		for (uint32_t k = 0; k < from->nlocs; k++)
-			out->locrefs[out->nlocrefs++] = plan->location_rank[m->locrefs[from->loc_off + k]];
-		for (uint32_t k = 0; k < from->nlabels; k++)
+		for (uint32_t k = 0; k < set->n; k++)
 		{
-			const PpLabel *label = &m->labels[from->label_off + k];
+			const PpLabel *label = &m->labels[set->off + k];
 
 			out->labels[out->nlabels++] =
 				(PpLabel){rank[label->key], rank[label->str], rank[label->num_unit], label->num};
 		}
 	}
+}
+
+/*
+ * The stack of a node, leaf first.  place[] says where that of a node was written
+ * before: its callers are copied from there.
+ */
+static void
+emit_stack(const Plan *plan, uint32_t *place, uint32_t leaf, PpProfile *out)
+{
+	const MergeNode *nodes = plan->m->nodes;
+	uint32_t node = leaf, rest;
+
+	for (; node != 0 && place[node] == PP_NONE; node = nodes[node].parent)
+	{
+		place[node] = out->nlocrefs;
+		out->locrefs[out->nlocrefs++] = plan->location_rank[nodes[node].location];
+	}
+	if (node == 0)
+		return;
+	rest = plan->depth[node];
+	memcpy(out->locrefs + out->nlocrefs, out->locrefs + place[node], rest * sizeof(uint32_t));
+	out->nlocrefs += rest;
+}
+
+static PpCode
+emit_samples(const Plan *plan, PpProfile *out, PpError *err)
+{
+	const PpMerge *m = plan->m;
+	uint32_t *place = pp_arena_array(plan->scratch, m->nnodes, sizeof(uint32_t));
+	uint32_t *label_off = pp_arena_array(plan->scratch, m->nlabel_sets, sizeof(uint32_t));
+	uint32_t off = 0;
+
+	if (place == NULL || label_off == NULL)
+		return pp_fail_nomem(err);
+	memset(place, 0xFF, m->nnodes * sizeof(uint32_t)); /* PP_NONE */
+	emit_labels(plan, out);
+	for (uint32_t i = 0; i < plan->nlabel_sets; i++)
+	{
+		label_off[plan->label_sets[i]] = off;
+		off += m->label_sets[plan->label_sets[i]].n;
+	}
+	out->nsamples = plan->nsamples;
+	for (uint32_t i = 0; i < plan->nsamples; i++)
+	{
+		const MergeSample *from = &m->samples[plan->samples[i]];
+
+		if (i % 4096 == 4095 && pp_poll(m->alloc))
+			return pp_fail_canceled(err);
+		out->samples[i] = (PpSample){out->nlocrefs,
+									 plan->depth[from->node],
+									 label_off[from->labels],
+									 m->label_sets[from->labels].n};
+		memcpy(out->values + (size_t) i * m->ntypes,
+			   m->values + (size_t) plan->samples[i] * m->ntypes,
+			   m->ntypes * sizeof(int64_t));
+		emit_stack(plan, place, from->node, out);
+	}
+	return PP_OK;
 }
 
 PpCode
@@ -549,9 +609,10 @@ pp_merge_finish(PpMerge *m, PpArena *arena, PpProfile **profile, PpError *err)
 	{
 		emit_header(&plan, out);
 		emit_tables(&plan, out);
-		emit_samples(&plan, out);
-		*profile = out;
+		code = emit_samples(&plan, out, err);
 	}
+	if (code == PP_OK)
+		*profile = out;
 	pp_arena_free(plan.scratch);
 	return code;
 }

@@ -2,9 +2,11 @@
  * pp_merge_state.h
  *		What pp_merge_add builds and pp_merge_finish reads.
  *
- * Everything is interned: a string, function, mapping, location or sample exists
- * once and is named by its index.  Locations remember their address relative to
- * the mapping, so that a program loaded at another address meets itself.
+ * Everything is interned: a string, function, mapping, location or label set
+ * exists once and is named by its index.  Locations remember their address
+ * relative to the mapping, so that a program loaded at another address meets
+ * itself.  Stacks are paths of a tree, from the root; a sample is a node of it and
+ * a label set.
  */
 #ifndef PP_MERGE_STATE_H
 #define PP_MERGE_STATE_H
@@ -27,6 +29,25 @@ typedef struct MergeLocation
 	uint32_t is_folded;
 	uint32_t line_off, nlines;
 } MergeLocation;
+
+/* A location called from a path; node 0 is the root, parents come before their children. */
+typedef struct MergeNode
+{
+	uint32_t parent, location;
+	/* the first sample that ends here, or PP_NONE; others are in sample_table */
+	uint32_t sample;
+	uint32_t labels; /* of that sample */
+} MergeNode;
+
+typedef struct MergeLabels
+{
+	uint32_t off, n;
+} MergeLabels;
+
+typedef struct MergeSample
+{
+	uint32_t node, labels;
+} MergeSample;
 
 /* What an input's indexes are here, PP_NONE where not met yet. */
 typedef struct MergeMemo
@@ -67,16 +88,23 @@ struct PpMerge
 	uint32_t nlines, cap_lines;
 	PpLine *lines;
 
-	uint32_t nsamples, cap_samples;
-	PpSample *samples;
-	PpTable sample_table;
-	uint32_t next_sample; /* the one behind the last one met: a guess */
-	size_t nvalues, cap_values;
-	int64_t *values;
-	uint32_t nlocrefs, cap_locrefs;
-	uint32_t *locrefs;
+	uint32_t nnodes, cap_nodes;
+	MergeNode *nodes;
+	uint32_t nnode_slots; /* a power of two, at least twice nnodes */
+	uint32_t *node_slots; /* by parent and location: the node; 0 is free */
+	uint32_t next_node;	  /* the one behind the last one met: a guess */
+
+	uint32_t nlabel_sets, cap_label_sets;
+	MergeLabels *label_sets; /* set 0 is empty */
+	PpTable label_table;
 	uint32_t nlabels, cap_labels;
 	PpLabel *labels;
+
+	uint32_t nsamples, cap_samples;
+	MergeSample *samples;
+	PpTable sample_table;
+	size_t cap_values;
+	int64_t *values; /* nsamples * ntypes, sample by sample */
 
 	/* header; strings are indexes here */
 	uint32_t ntypes;
@@ -94,6 +122,9 @@ struct PpMerge
 	struct MergeAgreement *agreements; /* room for one per type and the period, as the next */
 	int64_t *factor_room;
 	MergeMemo string_memo, mapping_memo, function_memo, location_memo;
+	MergeMemo path;				 /* nodes of its last stack, from the root */
+	const PpSample *last_sample; /* which that was; NULL for none */
+	uint32_t last_labels;		 /* its label set */
 
 	bool full; /* an array met its 32-bit bound */
 };
@@ -118,7 +149,18 @@ extern uint32_t merge_string(PpMerge *m, const PpProfile *p, uint32_t string);
 extern uint32_t merge_mapping(PpMerge *m, const PpProfile *p, uint32_t mapping);
 extern bool merge_main_mapping(PpMerge *m, const PpProfile *p);
 extern uint32_t merge_location(PpMerge *m, const PpProfile *p, uint32_t location);
-/* The same with the values added up; PP_OK, or why not. */
+extern uint32_t merge_label_set(PpMerge *m, const PpProfile *p, const PpLabel *labels, uint32_t n);
+
+/* The tree: its root, and the child of a node. */
+extern bool merge_tree_start(PpMerge *m);
+extern uint32_t merge_node(PpMerge *m, uint32_t parent, uint32_t location);
+/* The stack of a sample of the input, all of whose locations are known. */
+extern uint32_t merge_stack(PpMerge *m, const PpProfile *p, const PpSample *in);
+
+/* Add values to the sample of a node and a label set; PP_OK, or why not. */
+extern PpCode merge_values(PpMerge *m, uint32_t node, uint32_t labels, const int64_t *values,
+						   PpError *err);
+/* All of that for a sample of the input. */
 extern PpCode merge_sample(PpMerge *m, const PpProfile *p, uint32_t sample, PpError *err);
 
 /*
@@ -150,6 +192,14 @@ merge_factored(const PpMerge *m, uint32_t type, int64_t value, int64_t *result)
 	}
 	return !__builtin_mul_overflow(value, m->factors[type], result);
 }
+
+/*
+ * Sort samples (indexes) canonically.  Ranks: of locations, PP_NONE for those that
+ * no sample refers to; of label sets.
+ */
+extern PpCode merge_order_samples(const PpMerge *m, const uint32_t *location_rank,
+								  uint32_t nlocations, const uint32_t *label_rank, uint32_t *samples,
+								  uint32_t nsamples, PpArena *scratch, PpError *err);
 
 /* Order of mappings that does not depend on what else was merged: by key. */
 extern int merge_mapping_cmp(const PpMerge *m, uint32_t a, uint32_t b);

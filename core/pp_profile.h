@@ -82,7 +82,7 @@ typedef struct PpLabel
 typedef struct PpSample
 {
 	uint32_t loc_off, nlocs;	 /* into locrefs: leaf first, root last */
-	uint32_t label_off, nlabels; /* into labels */
+	uint32_t label_off, nlabels; /* into labels; samples may share them */
 } PpSample;
 
 typedef struct PpProfile

@@ -14,13 +14,4 @@ typedef int (*PpIndexCompare)(const void *ctx, uint32_t a, uint32_t b);
 extern PpCode pp_sort_indexes(uint32_t *indexes, size_t n, PpIndexCompare compare, const void *ctx,
 							  const PpAlloc *alloc, PpError *err);
 
-/*
- * Sort indexes by strings of numbers, shorter first: that of index i is
- * words[offsets[i]] up to words[offsets[i + 1]].  Equal strings are in the order
- * of ties.
- */
-extern PpCode pp_sort_words(uint32_t *indexes, size_t n, const uint32_t *words,
-							const uint32_t *offsets, PpIndexCompare ties, const void *ctx,
-							const PpAlloc *alloc, PpError *err);
-
 #endif
