@@ -1,132 +1,157 @@
 /*
  * pp_foreign.c
- *		Recognising formats that people send by mistake.
+ *		Recognising what is not read, by its first bytes.
  *
- * The texts of Go's ?debug=1 and of gperftools carry bare addresses, which are of
- * little use without the binary, so they are refused; but by name.
+ * These are formats that people do send: older texts with bare addresses, dumps
+ * that only their own tools understand, containers nobody unpacked.  Each is
+ * refused by its name, with the way to something that is read.
  */
 #define _GNU_SOURCE /* memmem */
 #include "core/pp_foreign.h"
 
-#include <stdbool.h>
-#include <string.h>
+#include "core/pp_gperftools.h"
+#include "core/pp_lines.h"
 
 #define LONGEST_HEADER ((size_t) 1024)
 
-typedef struct Text
+typedef struct Foreign
 {
-	const char *data;
-	size_t len;
-} Text;
+	const char *sign; /* bytes to look for */
+	uint32_t len;
+	const char *name, *instead;
+} Foreign;
 
-static bool
-starts_with(Text text, const char *prefix)
-{
-	size_t len = strlen(prefix);
+#define SIGN(text)	  text, sizeof(text) - 1
+#define CONVERTIBLE	  "\"go tool pprof -proto\" converts it"
+#define READ_BY_PPROF "pprof.from_gperftools() makes a profile of it"
+#define GO_COUNT	  "the count profile text of Go (debug=1)"
+#define GO_CONTENTION "the contention profile text of Go (debug=1) and gperftools"
+#define THREADS		  "the thread profile text of gperftools"
+#define JAVA_HEAP	  "the heap profile text of Java"
+#define PERF_DATA	  "the perf.data format of Linux perf"
+#define ASK_FOR_PROTO "ask for debug=0, which is profile.proto"
+#define SEND_SCRIPT	  "send what \"perf script\" prints of it"
 
-	return text.len >= len && memcmp(text.data, prefix, len) == 0;
-}
+/* How files begin. */
+static const Foreign magics[] = {
+	{SIGN("\x1f\x8b"), "gzip data inside gzip data", "unpack it once"},
+	{SIGN("\x28\xb5\x2f\xfd"), "zstd compression", "compress with gzip or not at all"},
+	{SIGN("\xfd"
+		  "7zXZ"),
+	 "xz compression",
+	 "compress with gzip or not at all"},
+	{SIGN("BZh"), "bzip2 compression", "compress with gzip or not at all"},
+	{SIGN("\x04\x22\x4d\x18"), "lz4 compression", "compress with gzip or not at all"},
+	/* the levels that zlib writes; any other would be a guess */
+	{SIGN("\x78\x01"), "zlib compression", "compress with gzip or not at all"},
+	{SIGN("\x78\x5e"), "zlib compression", "compress with gzip or not at all"},
+	{SIGN("\x78\x9c"), "zlib compression", "compress with gzip or not at all"},
+	{SIGN("\x78\xda"), "zlib compression", "compress with gzip or not at all"},
+	{SIGN("PERFILE2"), PERF_DATA, SEND_SCRIPT},
+	{SIGN("2ELIFREP"), PERF_DATA, SEND_SCRIPT},
+	{SIGN("FLR\0"), "the JFR format of Java", "convert it with jfr2pprof or async-profiler's jfrconv"},
+	{SIGN("JAVA PROFILE 1."), "the HPROF format of Java", "send a profile of allocations instead"},
+	{SIGN("\x7f"
+		  "ELF"),
+	 "an ELF program",
+	 "send its profile"},
+	{SIGN("PK\x03\x04"), "a zip archive", "send the files in it one by one"},
+};
 
-static bool
-contains(Text text, const char *what)
-{
-	return memmem(text.data, text.len, what, strlen(what)) != NULL;
-}
+/* How the first line that is neither empty nor a # comment begins. */
+static const Foreign fronts[] = {
+	{SIGN("heap_v2/"),
+	 "the heap profile text of jemalloc",
+	 "\"jeprof --collapsed\" makes folded stacks of it"},
+	{SIGN("--- contention"), GO_CONTENTION, CONVERTIBLE},
+	{SIGN("--- mutex:"), GO_CONTENTION, CONVERTIBLE},
+	{SIGN("--- threadz"), THREADS, CONVERTIBLE},
+	{SIGN("--- Thread "), THREADS, CONVERTIBLE},
+	{SIGN("--- heapz "), JAVA_HEAP, CONVERTIBLE},
+	{SIGN("goroutine "), "the stack dump of Go (debug=2)", ASK_FOR_PROTO},
+	{SIGN("<!DOCTYPE"), "an HTML page", "send the profile it is about"},
+	{SIGN("<html"), "an HTML page", "send the profile it is about"},
+	{SIGN("<?xml"), "an XML document", "send the profile it is about"},
+};
+
+/* What the first line holds. */
+static const Foreign marks[] = {
+	{SIGN(" profile: total "), GO_COUNT, ASK_FOR_PROTO},
+	{SIGN("\"resourceProfiles\""),
+	 "the JSON of OTLP profiles",
+	 "send it to the OTLP endpoint of the bridge"},
+};
 
 /* First line that is neither empty nor a # comment, without leading blanks. */
-static Text
+static PpBytes
 first_line(const uint8_t *data, size_t len)
 {
-	Text text = {(const char *) data, len};
+	PpLines lines = pp_lines_of(data, len);
+	PpBytes line;
 
-	for (;;)
+	while (pp_lines_next(&lines, &line))
 	{
-		const char *eol;
-
-		while (text.len > 0 && strchr(" \t\r\n", text.data[0]) != NULL && text.data[0] != '\0')
-			text = (Text){text.data + 1, text.len - 1};
-		eol = memchr(text.data, '\n', text.len);
-		if (text.len == 0 || text.data[0] != '#' || eol == NULL)
+		pp_skip_blanks(&line);
+		if (line.len > 0 && line.data[0] != '#')
 		{
-			size_t end = eol != NULL ? (size_t) (eol - text.data) : text.len;
-
-			return (Text){text.data, end < LONGEST_HEADER ? end : LONGEST_HEADER};
+			if (line.len > LONGEST_HEADER)
+				line.len = LONGEST_HEADER;
+			return line;
 		}
-		text.len -= (size_t) (eol - text.data);
-		text.data = eol;
 	}
+	return (PpBytes){"", 0};
 }
 
-static uint64_t
-word(const uint8_t *p, int size, bool big_endian)
-{
-	uint64_t value = 0;
-
-	for (int i = 0; i < size; i++)
-		value = value << 8 | p[big_endian ? i : size - 1 - i];
-	return value;
-}
-
-/* Five words 0, 3, 0 (1 from Java), period in microseconds, 0. */
 static bool
-is_gperftools_cpu(const uint8_t *data, size_t len)
+begins(PpBytes text, const Foreign *foreign)
 {
-	for (int variant = 0; variant < 4; variant++)
-	{
-		int size = variant < 2 ? 4 : 8;
-		bool big = variant % 2 == 1;
-
-		if (len >= 5 * (size_t) size && word(data, size, big) == 0 &&
-			word(data + size, size, big) == 3 && word(data + 2 * size, size, big) <= 1 &&
-			word(data + 3 * size, size, big) > 0 && word(data + 4 * size, size, big) == 0)
-			return true;
-	}
-	return false;
+	return text.len >= foreign->len && memcmp(text.data, foreign->sign, foreign->len) == 0;
 }
 
-static const char *
-binary_format(const uint8_t *data, size_t len)
+static const Foreign *
+recognise(const uint8_t *data, size_t len)
 {
-	Text text = {(const char *) data, len};
+	PpBytes text = {(const char *) data, (uint32_t) (len < LONGEST_HEADER ? len : LONGEST_HEADER)};
+	PpBytes line = first_line(data, len);
 
-	if (len >= 2 && data[0] == 0x1f && data[1] == 0x8b)
-		return "gzip data inside gzip data";
-	if (len >= 4 && memcmp(data, "\x28\xb5\x2f\xfd", 4) == 0)
-		return "zstd compression";
-	/* the levels that zlib writes; any other would be a guess */
-	if (len >= 2 && data[0] == 0x78 && strchr("\x01\x5e\x9c\xda", data[1]) != NULL && data[1] != 0)
-		return "zlib compression";
-	if (starts_with(text, "PERFILE2") || starts_with(text, "2ELIFREP"))
-		return "the perf.data format of Linux perf";
-	if (is_gperftools_cpu(data, len))
-		return "the binary CPU profile of gperftools";
+	for (size_t i = 0; i < sizeof(magics) / sizeof(magics[0]); i++)
+		if (begins(text, &magics[i]))
+			return &magics[i];
+	for (size_t i = 0; i < sizeof(marks) / sizeof(marks[0]); i++)
+		if (memmem(line.data, line.len, marks[i].sign, marks[i].len) != NULL)
+			return &marks[i];
+	for (size_t i = 0; i < sizeof(fronts) / sizeof(fronts[0]); i++)
+		if (begins(line, &fronts[i]))
+			return &fronts[i];
 	return NULL;
 }
 
-const char *
-pp_foreign_format(const uint8_t *data, size_t len)
+/* Formats that some entries read and others do not. */
+static const Foreign *
+gperftools(const uint8_t *data, size_t len)
 {
-	const char *name = binary_format(data, len);
+	static const Foreign formats[] = {
+		[PP_GPERFTOOLS_CPU] = {"", 0, "the binary CPU profile of gperftools", READ_BY_PPROF},
+		[PP_GPERFTOOLS_JAVA_CPU] = {"", 0, "the binary CPU profile of Java", CONVERTIBLE},
+		[PP_GPERFTOOLS_HEAP] = {"",
+								0,
+								"the heap profile text of Go (debug=1) and gperftools",
+								READ_BY_PPROF},
+	};
+	PpGperftools format = pp_gperftools_guess(data, len);
 
-	if (name != NULL)
-		return name;
+	return format != PP_GPERFTOOLS_NONE ? &formats[format] : NULL;
+}
 
-	Text line = first_line(data, len);
+bool
+pp_foreign_refuse(const uint8_t *data, size_t len, PpError *err)
+{
+	const Foreign *foreign = gperftools(data, len);
 
-	if (starts_with(line, "heap profile:"))
-		return contains(line, "@ growth") ? "the growth profile text of gperftools"
-			   : contains(line, "@ fragmentation")
-				   ? "the fragmentation profile text of gperftools"
-				   : "the heap profile text of Go (debug=1) and gperftools";
-	if (starts_with(line, "heap_v2/"))
-		return "the heap profile text of jemalloc";
-	if (contains(line, " profile: total "))
-		return "the count profile text of Go (debug=1)";
-	if (starts_with(line, "--- contention") || starts_with(line, "--- mutex:"))
-		return "the contention profile text of Go (debug=1) and gperftools";
-	if (starts_with(line, "--- threadz") || starts_with(line, "--- Thread "))
-		return "the thread profile text of gperftools";
-	if (starts_with(line, "--- heapz "))
-		return "the heap profile text of Java";
-	return NULL;
+	if (foreign == NULL)
+		foreign = recognise(data, len);
+	if (foreign == NULL)
+		return false;
+	pp_fail(err, PP_EUNSUPPORTED, 0, "%s is not supported; %s", foreign->name, foreign->instead);
+	return true;
 }

@@ -1,14 +1,20 @@
 /*
  * pp_foreign.h
- *		Names of formats that are not read, for error messages.
+ *		Formats that are known and not read: what they are, and what to do instead.
  */
 #ifndef PP_FOREIGN_H
 #define PP_FOREIGN_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
-/* What these bytes, which are not profile.proto, look like; NULL if nothing known. */
-extern const char *pp_foreign_format(const uint8_t *data, size_t len);
+#include "core/pp_error.h"
+
+/*
+ * If these bytes, which are of no format that is read, look like something
+ * known, fill *err (NULL is fine) with PP_EUNSUPPORTED and what to do instead.
+ */
+extern bool pp_foreign_refuse(const uint8_t *data, size_t len, PpError *err);
 
 #endif

@@ -55,6 +55,22 @@ pp_container_guess(const uint8_t *data, size_t len)
 	return len >= 2 && data[0] == 0x1f && data[1] == 0x8b ? PP_GZIP : PP_PLAIN;
 }
 
+/* Method deflate, a window of at most 32 kB, and the two bytes a multiple of 31. */
+static bool
+is_zlib_header(const uint8_t *p)
+{
+	return (p[0] & 0x0f) == 8 && p[0] >> 4 <= 7 && (p[0] << 8 | p[1]) % 31 == 0;
+}
+
+PpContainer
+pp_container_detect(const uint8_t *data, size_t len)
+{
+	/* a dictionary is something profilers do not share */
+	if (len >= 2 && is_zlib_header(data) && (data[1] & 0x20) == 0)
+		return PP_ZLIB;
+	return pp_container_guess(data, len);
+}
+
 static uint32_t
 le32(const uint8_t *p)
 {
@@ -260,8 +276,7 @@ inflate_zlib(Inflater *in)
 
 	if (in->len < 2)
 		return malformed(in, in->len, "unexpected end of compressed data in a zlib header");
-	if ((in->data[0] & 0x0f) != 8 || in->data[0] >> 4 > 7 ||
-		(in->data[0] << 8 | in->data[1]) % 31 != 0)
+	if (!is_zlib_header(in->data))
 		return malformed(in, 0, "not a zlib header");
 	if (in->data[1] & 0x20)
 		return malformed(in, 1, "zlib data that needs a dictionary");

@@ -17,6 +17,8 @@ typedef enum PpContainer
 
 /* PP_GZIP if the bytes start with 1f 8b, else PP_PLAIN (pprof never guesses zlib). */
 extern PpContainer pp_container_guess(const uint8_t *data, size_t len);
+/* The same, and PP_ZLIB for a header that zlib can have written. */
+extern PpContainer pp_container_detect(const uint8_t *data, size_t len);
 
 /*
  * Inflate all of data.  *out comes from alloc (release it with alloc->release),

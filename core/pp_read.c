@@ -1,19 +1,35 @@
 /*
  * pp_read.c
- *		A profile as it comes: perhaps compressed, perhaps something else.
+ *		A profile as it comes: perhaps compressed, perhaps of before profile.proto.
  */
-#include <string.h>
-
 #include "core/pp_codec.h"
 #include "core/pp_foreign.h"
+#include "core/pp_gperftools.h"
 #include "core/pp_inflate.h"
+
+/* What is not profile.proto, in the order in which the pprof tool tries. */
+static PpCode
+read_other(const uint8_t *data, size_t len, const PpLimits *limits, PpArena *arena,
+		   PpProfile **profile, PpError *err)
+{
+	switch (pp_gperftools_guess(data, len))
+	{
+		case PP_GPERFTOOLS_CPU:
+		case PP_GPERFTOOLS_JAVA_CPU:
+			return pp_gperftools_cpu_read(NULL, data, len, limits, arena, profile, err);
+		case PP_GPERFTOOLS_HEAP:
+			return pp_gperftools_heap_read(NULL, data, len, limits, arena, profile, err);
+		case PP_GPERFTOOLS_NONE:
+			break;
+	}
+	return pp_foreign_refuse(data, len, err) ? PP_EUNSUPPORTED : PP_EMALFORMED;
+}
 
 PpCode
 pp_profile_read(const uint8_t *data, size_t len, const PpLimits *limits, PpArena *arena,
 				PpProfile **profile, PpError *err)
 {
 	const uint8_t *plain;
-	const char *name;
 	size_t plain_len;
 	PpCode code;
 
@@ -25,7 +41,5 @@ pp_profile_read(const uint8_t *data, size_t len, const PpLimits *limits, PpArena
 	if (plain_len == 0)
 		return pp_fail(err, PP_EMALFORMED, 0, "empty input file");
 	code = pp_profile_decode(plain, plain_len, limits, arena, profile, err);
-	if (code == PP_EMALFORMED && (name = pp_foreign_format(plain, plain_len)) != NULL)
-		return pp_fail(err, PP_EUNSUPPORTED, 0, "%s is not supported", name);
-	return code;
+	return code == PP_EMALFORMED ? read_other(plain, plain_len, limits, arena, profile, err) : code;
 }

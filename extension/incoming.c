@@ -531,7 +531,6 @@ decode(Incoming *in, bytea *body, const char *format, PpArena *arena, const uint
 {
 	const uint8 *data = (const uint8 *) VARDATA_ANY(body);
 	size_t len = VARSIZE_ANY_EXHDR(body);
-	const char *foreign;
 	PpLimits limits;
 	PpError err;
 	PpCode code;
@@ -555,8 +554,8 @@ decode(Incoming *in, bytea *body, const char *format, PpArena *arena, const uint
 	else if (code == PP_OK)
 		code = pp_fail(&err, PP_EMALFORMED, 0, "empty profile");
 	/* of compressed data that is damaged it says nothing */
-	if (code == PP_EMALFORMED && inflated && (foreign = pp_foreign_format(*plain, *plain_len)) != NULL)
-		code = pp_fail(&err, PP_EUNSUPPORTED, 0, "%s is not supported", foreign);
+	if (code == PP_EMALFORMED && inflated && pp_foreign_refuse(*plain, *plain_len, &err))
+		code = PP_EUNSUPPORTED;
 	if (code != PP_OK)
 		fail_core(in, &err, "malformed_profile");
 	return code == PP_OK;
