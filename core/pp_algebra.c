@@ -1,6 +1,6 @@
 /*
  * pp_algebra.c
- *		Scaling, negating, labelling; merge and difference of whole profiles.
+ *		Scaling and negating; merge and differences of whole profiles.
  */
 #include "core/pp_algebra.h"
 
@@ -192,72 +192,6 @@ pp_profile_normalize(const PpProfile *p, const PpProfile *base, PpArena *arena, 
 	return pp_profile_scale(p, ratios, arena, out, err);
 }
 
-/*
- * Labels of one sample with key=value added where text labels of that key
- * belong (text first, keys ascending); returns how many there are then.
- */
-static uint32_t
-relabel(const PpProfile *p, const PpSample *sample, PpLabel added, PpLabel *to)
-{
-	const PpLabel *from = p->labels + sample->label_off;
-	PpBytes key = pp_str(p, added.key);
-	bool done = false;
-	uint32_t n = 0;
-
-	for (uint32_t i = 0; i < sample->nlabels; i++)
-	{
-		bool text = from[i].str != 0;
-		int cmp = pp_bytes_cmp(pp_str(p, from[i].key), key);
-
-		if (!done && (!text || cmp > 0))
-		{
-			to[n++] = added;
-			done = true;
-		}
-		if (!text || cmp != 0)
-			to[n++] = from[i];
-	}
-	if (!done)
-		to[n++] = added;
-	return n;
-}
-
-PpCode
-pp_profile_set_label(const PpProfile *p, PpBytes key, PpBytes value, PpArena *arena,
-					 PpProfile **out, PpError *err)
-{
-	PpProfile *copy = pp_profile_share(p, arena);
-	PpProfile from; /* the new strings, the old labels */
-	PpLabel added = {0};
-	size_t total = 0;
-
-	if (value.len == 0)
-		return pp_fail(err, PP_EINVALID, PP_NO_OFFSET, "label value must not be empty");
-	for (uint32_t i = 0; i < p->nsamples; i++)
-		total += (size_t) p->samples[i].nlabels + 1;
-	if (total >= UINT32_MAX)
-		return pp_fail_limit(err, PP_NO_OFFSET, NULL, UINT32_MAX, "profile has too many labels");
-	if (copy == NULL || (added.key = pp_profile_add_string(copy, arena, key)) == PP_NONE ||
-		(added.str = pp_profile_add_string(copy, arena, value)) == PP_NONE ||
-		(copy->samples = pp_arena_array(arena, p->nsamples, sizeof(PpSample))) == NULL ||
-		(copy->labels = pp_arena_array(arena, total, sizeof(PpLabel))) == NULL)
-		return pp_fail_nomem(err);
-	from = *copy;
-	from.labels = p->labels;
-	copy->nlabels = 0;
-	for (uint32_t i = 0; i < p->nsamples; i++)
-	{
-		PpSample sample = p->samples[i];
-
-		sample.nlabels = relabel(&from, &p->samples[i], added, copy->labels + copy->nlabels);
-		sample.label_off = copy->nlabels;
-		copy->nlabels += sample.nlabels;
-		copy->samples[i] = sample;
-	}
-	*out = copy;
-	return PP_OK;
-}
-
 static PpCode
 merge_all(PpProfile **profiles, size_t n, PpMergeMode mode, PpArena *arena, PpProfile **out,
 		  PpError *err)
@@ -296,25 +230,45 @@ pp_profiles_merge(PpProfile **profiles, size_t n, PpArena *arena, PpProfile **ou
 }
 
 PpCode
-pp_profile_diff(const PpProfile *p, const PpProfile *base, PpMergeMode mode, PpArena *arena,
-				PpProfile **out, PpError *err)
+pp_profile_add(const PpProfile *a, const PpProfile *b, PpArena *arena, PpProfile **out, PpError *err)
+{
+	PpProfile *both[2] = {(PpProfile *) a, (PpProfile *) b}; /* merging only reads */
+
+	return merge_all(both, 2, PP_MERGE_CANONICAL, arena, out, err);
+}
+
+/* One side minus the other, which may carry a label, after bringing their types together. */
+static PpCode
+difference(const PpProfile *p, const PpProfile *base, PpMergeMode mode, PpArena *arena,
+		   PpProfile **out, PpError *err)
 {
 	PpProfile *sides[2] = {pp_profile_share(p, arena), NULL};
-	PpProfile *labelled;
 	PpCode code;
 
 	if (sides[0] == NULL)
 		return pp_fail_nomem(err);
-	if ((code = pp_profile_set_label(base,
-									 pp_bytes_cstr("pprof::base"),
-									 pp_bytes_cstr("true"),
-									 arena,
-									 &labelled,
-									 err)) != PP_OK ||
-		(code = pp_profile_negate(labelled, arena, &sides[1], err)) != PP_OK ||
+	if ((code = pp_profile_negate(base, arena, &sides[1], err)) != PP_OK ||
 		(code = pp_profiles_unify(sides, 2, arena, err)) != PP_OK)
 		return code;
 	return merge_all(sides, 2, mode, arena, out, err);
+}
+
+PpCode
+pp_profile_subtract(const PpProfile *p, const PpProfile *base, PpMergeMode mode, PpArena *arena,
+					PpProfile **out, PpError *err)
+{
+	return difference(p, base, mode, arena, out, err);
+}
+
+PpCode
+pp_profile_diff(const PpProfile *p, const PpProfile *base, PpMergeMode mode, PpArena *arena,
+				PpProfile **out, PpError *err)
+{
+	PpBytes key = pp_bytes_cstr("pprof::base"), value = pp_bytes_cstr("true");
+	PpProfile *labelled;
+	PpCode code = pp_profile_set_label(base, key, value, arena, &labelled, err);
+
+	return code == PP_OK ? difference(p, labelled, mode, arena, out, err) : code;
 }
 
 PpCode

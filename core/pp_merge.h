@@ -1,6 +1,9 @@
 /*
  * pp_merge.h
  *		Sums and differences of profiles.
+ *
+ * Units: the ordered merge takes equal types only, see pp_profiles_unify; the
+ * canonical one takes units of one family, see pp_merge_units.c.
  */
 #ifndef PP_MERGE_H
 #define PP_MERGE_H
@@ -48,9 +51,20 @@ extern PpCode pp_merge_finish(PpMerge *merge, PpArena *arena, PpProfile **profil
  */
 extern PpCode pp_profile_negate(const PpProfile *p, PpArena *arena, PpProfile **out, PpError *err);
 
-/* Copy in which every sample has the text label key=value, replacing any of that key. */
+/* Copy in which every sample has the text label key=value, replacing any texts of that key. */
 extern PpCode pp_profile_set_label(const PpProfile *p, PpBytes key, PpBytes value, PpArena *arena,
 								   PpProfile **out, PpError *err);
+
+/*
+ * Copy in which every sample has the number label key=num, replacing any of that
+ * key; a number 0 without a unit cannot be carried.
+ */
+extern PpCode pp_profile_set_num_label(const PpProfile *p, PpBytes key, int64_t num, PpBytes unit,
+									   PpArena *arena, PpProfile **out, PpError *err);
+
+/* Copy without any label of that key, text or number. */
+extern PpCode pp_profile_remove_label(const PpProfile *p, PpBytes key, PpArena *arena,
+									  PpProfile **out, PpError *err);
 
 /*
  * What the pprof tool does before merging several files: keep the sample types
@@ -59,9 +73,24 @@ extern PpCode pp_profile_set_label(const PpProfile *p, PpBytes key, PpBytes valu
  */
 extern PpCode pp_profiles_unify(PpProfile **profiles, size_t n, PpArena *arena, PpError *err);
 
+/* The canonical sum of two. */
+extern PpCode pp_profile_add(const PpProfile *a, const PpProfile *b, PpArena *arena, PpProfile **out,
+							 PpError *err);
+
 /* unify, then merge in order; n = 1 gives the profile itself, unmerged, as the tool does */
 extern PpCode pp_profiles_merge(PpProfile **profiles, size_t n, PpArena *arena, PpProfile **out,
 								PpError *err);
+
+/*
+ * Copy with the named columns only, in this order; a name given twice means the
+ * next column of that name.  PP_EINVALID lists what there is.
+ */
+extern PpCode pp_profile_keep_types(const PpProfile *p, const PpBytes *names, uint32_t n,
+									PpArena *arena, PpProfile **out, PpError *err);
+
+/* Difference in which equal stacks meet and cancel (pprof -base). */
+extern PpCode pp_profile_subtract(const PpProfile *p, const PpProfile *base, PpMergeMode mode,
+								  PpArena *arena, PpProfile **out, PpError *err);
 
 /*
  * Difference that keeps both sides (pprof -diff_base): base samples get the

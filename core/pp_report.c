@@ -168,27 +168,23 @@ is_base_sample(const PpProfile *p, const PpSample *sample)
 	return false;
 }
 
-/*
- * What percentages refer to: the sum of absolute values; only that of the base
- * where there is one.
- */
-static PpCode
-compute_total(PpReport *r, PpError *err)
+PpCode
+pp_report_total(const PpProfile *p, uint32_t column, bool mean, int64_t *result, PpError *err)
 {
-	const PpProfile *p = r->p;
 	__int128 total = 0, divisor = 0, base = 0, base_divisor = 0;
 
 	for (uint32_t i = 0; i < p->nsamples; i++)
 	{
-		__int128 value = pp_report_value(r, i);
+		const int64_t *values = p->values + (size_t) i * p->ntypes;
+		__int128 value = values[column];
 
 		value = value < 0 ? -value : value;
 		total += value;
-		divisor += pp_report_divisor(r, i);
+		divisor += mean ? values[0] : 0;
 		if (is_base_sample(p, &p->samples[i]))
 		{
 			base += value;
-			base_divisor += pp_report_divisor(r, i);
+			base_divisor += mean ? values[0] : 0;
 		}
 	}
 	if (base > 0)
@@ -203,7 +199,7 @@ compute_total(PpReport *r, PpError *err)
 					   PP_EOVERFLOW,
 					   PP_NO_OFFSET,
 					   "total of sample values is out of range for bigint");
-	r->total = (int64_t) total;
+	*result = (int64_t) total;
 	return PP_OK;
 }
 
@@ -219,7 +215,7 @@ pp_report_prepare(PpReport *r, const PpProfile *p, const PpReportOptions *option
 	/* raw reports show all columns, so one that does not exist is no error there */
 	if (code == PP_OK && kind != PP_REPORT_RAW &&
 		(code = pp_profile_column(r->p, options->sample_index, &r->column, err)) == PP_OK)
-		code = compute_total(r, err);
+		code = pp_report_total(r->p, r->column, options->mean, &r->total, err);
 	if (code == PP_OK && !options->relative_percentages)
 		code = apply_filters(r, search, err);
 	if (code != PP_OK)

@@ -84,6 +84,14 @@ extern PpCode pp_report_load(const PpProfile *p, bool all_frames, const PpSearch
 extern PpCode pp_report_filter(const PpProfile *p, const PpReportOptions *options,
 							   const PpSearch *search, PpArena *arena, PpProfile **out, PpError *err);
 
+/*
+ * What percentages refer to: the sum of the absolute values of a column; only that
+ * of the base samples of a difference where there is one.  A mean is divided by
+ * the sum of column 0.
+ */
+extern PpCode pp_report_total(const PpProfile *p, uint32_t column, bool mean, int64_t *total,
+							  PpError *err);
+
 typedef enum PpInlined
 {
 	PP_NOT_INLINED,

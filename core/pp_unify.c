@@ -7,6 +7,7 @@
 #include "core/pp_measure.h"
 #include "core/pp_merge.h"
 
+#include <stdio.h>
 #include <string.h>
 
 static PpBytes
@@ -123,6 +124,55 @@ intersect_types(PpProfile **profiles, size_t n, PpArena *arena, PpError *err)
 	if (code == PP_OK && kept != first->ntypes)
 		code = keep_columns(&profiles[0], columns, kept, arena, err);
 	return code;
+}
+
+static PpCode
+no_such_type(const PpProfile *p, PpBytes name, PpError *err)
+{
+	char list[120] = "";
+	size_t used = 0;
+
+	for (uint32_t t = 0; t < p->ntypes && used < sizeof(list); t++)
+	{
+		PpBytes type = type_name(p, t);
+
+		used += (size_t) snprintf(list + used,
+								  sizeof(list) - used,
+								  "%s%.*s",
+								  t > 0 ? " " : "",
+								  (int) (type.len < 60 ? type.len : 60),
+								  type.data);
+	}
+	return pp_fail(err,
+				   PP_EINVALID,
+				   PP_NO_OFFSET,
+				   "sample type \"%.*s\" is not one of [%s]",
+				   (int) (name.len < 60 ? name.len : 60),
+				   name.data,
+				   list);
+}
+
+PpCode
+pp_profile_keep_types(const PpProfile *p, const PpBytes *names, uint32_t n, PpArena *arena,
+					  PpProfile **out, PpError *err)
+{
+	uint32_t *columns = pp_arena_array(arena, n, sizeof(*columns));
+
+	if (columns == NULL)
+		return pp_fail_nomem(err);
+	if (n == 0)
+		return pp_fail(err, PP_EINVALID, PP_NO_OFFSET, "no sample types to keep");
+	for (uint32_t i = 0; i < n; i++)
+	{
+		uint32_t nth = 0;
+
+		for (uint32_t k = 0; k < i; k++)
+			nth += pp_bytes_eq(names[k], names[i]) != 0;
+		if ((columns[i] = find_column(p, names[i], nth)) == PP_NONE)
+			return no_such_type(p, names[i], err);
+	}
+	*out = (PpProfile *) p; /* only read by keep_columns, which replaces it */
+	return keep_columns(out, columns, n, arena, err);
 }
 
 /* Names without one final s. */

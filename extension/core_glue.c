@@ -121,6 +121,8 @@ core_raise(const PpError *err)
 				: errdetail("The problem is at byte %zu of the input.", err->offset),
 			pprof_can_raise(err->setting, err->limit)
 				? errhint("Raise \"pprof.%s\" if the input is to be trusted.", err->setting)
+			: err->code == PP_EINCOMPATIBLE
+				? errhint("Keep what all have with pprof.keep_sample_types(), or group the profiles.")
 				: 0);
 	pg_unreachable();
 }

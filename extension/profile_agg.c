@@ -1,6 +1,6 @@
 /*
  * profile_agg.c
- *		Merge and diff aggregates over pprof.profile.
+ *		Merge, diff and subtract aggregates over pprof.profile.
  *
  * Merging is associative and commutative in content, so one PpMerge serves
  * plain, parallel and distributed plans.  The state of a difference is a merge
@@ -17,6 +17,7 @@
 
 PPROF_FUNCTION(pprof_merge_transfn_profile);
 PPROF_FUNCTION(pprof_diff_transfn);
+PPROF_FUNCTION(pprof_subtract_transfn);
 
 static void *
 profile_create(const PpAlloc *alloc)
@@ -54,35 +55,32 @@ profile_encode(void *sum, const PpAlloc *alloc, uint8_t **out, size_t *len, PpEr
 
 static const SumKind profile_kind = {profile_create, profile_add, profile_encode};
 
-/* Also the combine function of both aggregates. */
+/* Also the combine function of the differences. */
 Datum
 pprof_merge_transfn_profile(PG_FUNCTION_ARGS)
 {
 	return sum_state_transition(fcinfo, &profile_kind);
 }
 
+/* A difference of either sense goes into one sum; labelled: both sides stay apart. */
 static void
-add_base(SumState *state, Datum value)
+add_base(SumState *state, Datum value, bool labelled)
 {
 	PpArena *arena = core_arena_create();
 	PpProfile *base = profile_from_datum(value, arena);
+	PpBytes key = pp_bytes_cstr("pprof::base"), yes = pp_bytes_cstr("true");
 	PpError err;
 
 	sum_state_touch(state);
-	CORE_CHECK(pp_profile_set_label(base,
-									pp_bytes_cstr("pprof::base"),
-									pp_bytes_cstr("true"),
-									arena,
-									&base,
-									&err),
-			   &err);
+	if (labelled)
+		CORE_CHECK(pp_profile_set_label(base, key, yes, arena, &base, &err), &err);
 	CORE_CHECK(pp_profile_negate(base, arena, &base, &err), &err);
 	CORE_CHECK(pp_merge_add(state->sum, base, &err), &err);
 	pp_arena_free(arena);
 }
 
-Datum
-pprof_diff_transfn(PG_FUNCTION_ARGS)
+static Datum
+difference(FunctionCallInfo fcinfo, bool labelled)
 {
 	SumState *state;
 
@@ -95,8 +93,20 @@ pprof_diff_transfn(PG_FUNCTION_ARGS)
 	}
 	state = sum_state_get(fcinfo, &profile_kind);
 	if (PG_GETARG_BOOL(2))
-		add_base(state, PG_GETARG_DATUM(1));
+		add_base(state, PG_GETARG_DATUM(1), labelled);
 	else
 		sum_state_add(state, PG_GETARG_DATUM(1));
 	return EOHPGetRWDatum(&state->hdr);
+}
+
+Datum
+pprof_diff_transfn(PG_FUNCTION_ARGS)
+{
+	return difference(fcinfo, true);
+}
+
+Datum
+pprof_subtract_transfn(PG_FUNCTION_ARGS)
+{
+	return difference(fcinfo, false);
 }

@@ -1,5 +1,5 @@
 -- 20_functions.sql
---     Equality and the algebra of few profiles.
+--     What a profile comes to, and when two are the same.
 
 -- Stable, not immutable: the settings say how much is accepted.
 CREATE FUNCTION pprof.validate(data bytea) RETURNS text
@@ -8,18 +8,31 @@ CREATE FUNCTION pprof.validate(data bytea) RETURNS text
 COMMENT ON FUNCTION pprof.validate(bytea)
     IS 'why these bytes are no profile, or null if they are one';
 
--- Equal content; there is no order and no hash, so no operator class.
+CREATE FUNCTION pprof.total(p pprof.profile, sample_type text DEFAULT '') RETURNS bigint
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100
+    AS 'MODULE_PATHNAME', 'pprof_total';
+COMMENT ON FUNCTION pprof.total(pprof.profile, text)
+    IS 'what percentages of reports refer to: sum of the absolute values of a column, of the base alone where there is one; sample_type is a name or an index, empty for the default';
+
+CREATE FUNCTION pprof.net_total(p pprof.profile, sample_type text DEFAULT '') RETURNS bigint
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100
+    AS 'MODULE_PATHNAME', 'pprof_net_total';
+COMMENT ON FUNCTION pprof.net_total(pprof.profile, text)
+    IS 'sum of a column over all samples, negative values counting as such: what a difference comes to; sample_type is a name or an index, empty for the default';
+
+-- Equality and hash by content.  There is no order, so no btree operator class: what
+-- sorts to find equals (DISTINCT inside an aggregate, merge joins) is not to be had.
 CREATE FUNCTION pprof.eq(a pprof.profile, b pprof.profile) RETURNS boolean
     LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000
     AS 'MODULE_PATHNAME', 'pprof_eq';
 COMMENT ON FUNCTION pprof.eq(pprof.profile, pprof.profile)
-    IS 'same content: neither order, ids nor samples of value zero count';
+    IS 'same content: header and values by stack and labels; neither order, ids nor samples of value zero count';
 
 CREATE FUNCTION pprof.ne(a pprof.profile, b pprof.profile) RETURNS boolean
     LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000
     AS 'MODULE_PATHNAME', 'pprof_ne';
 COMMENT ON FUNCTION pprof.ne(pprof.profile, pprof.profile)
-    IS 'different content: neither order, ids nor samples of value zero count';
+    IS 'different content: header or values by stack and labels; neither order, ids nor samples of value zero count';
 
 CREATE OPERATOR pprof.= (
     LEFTARG    = pprof.profile,
@@ -28,7 +41,8 @@ CREATE OPERATOR pprof.= (
     COMMUTATOR = OPERATOR(pprof.=),
     NEGATOR    = OPERATOR(pprof.<>),
     RESTRICT   = eqsel,
-    JOIN       = eqjoinsel
+    JOIN       = eqjoinsel,
+    HASHES
 );
 COMMENT ON OPERATOR pprof.= (pprof.profile, pprof.profile) IS 'same content';
 
@@ -43,23 +57,33 @@ CREATE OPERATOR pprof.<> (
 );
 COMMENT ON OPERATOR pprof.<> (pprof.profile, pprof.profile) IS 'different content';
 
-CREATE FUNCTION pprof.merge(VARIADIC profiles pprof.profile[]) RETURNS pprof.profile
-    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000
-    AS 'MODULE_PATHNAME', 'pprof_merge';
-COMMENT ON FUNCTION pprof.merge(pprof.profile[])
-    IS 'sum of profiles in this order, as the pprof tool merges files; nulls are skipped';
+CREATE FUNCTION pprof.hash(p pprof.profile) RETURNS bigint
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 300
+    AS 'MODULE_PATHNAME', 'pprof_hash';
+COMMENT ON FUNCTION pprof.hash(pprof.profile)
+    IS '64-bit hash of the content: equal profiles have equal hashes, on every machine';
 
-CREATE FUNCTION pprof.diff(a pprof.profile, b pprof.profile) RETURNS pprof.profile
-    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000
-    AS 'MODULE_PATHNAME', 'pprof_diff';
-COMMENT ON FUNCTION pprof.diff(pprof.profile, pprof.profile)
-    IS 'a minus b, the base, whose samples are kept apart by the label pprof::base (pprof -diff_base)';
+CREATE FUNCTION pprof.profile_hash(p pprof.profile) RETURNS integer
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 300
+    AS 'MODULE_PATHNAME', 'pprof_profile_hash';
+COMMENT ON FUNCTION pprof.profile_hash(pprof.profile)
+    IS 'low half of hash(p), for the hash operator class';
 
-CREATE FUNCTION pprof.total(p pprof.profile, sample_type text DEFAULT '') RETURNS bigint
-    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100
-    AS 'MODULE_PATHNAME', 'pprof_total';
-COMMENT ON FUNCTION pprof.total(pprof.profile, text)
-    IS 'sum of a column over all samples; sample_type is a name or an index, empty for the default';
+CREATE FUNCTION pprof.profile_hash_extended(p pprof.profile, seed bigint) RETURNS bigint
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 300
+    AS 'MODULE_PATHNAME', 'pprof_profile_hash_extended';
+COMMENT ON FUNCTION pprof.profile_hash_extended(pprof.profile, bigint)
+    IS 'hash(p) with a seed, for the hash operator class';
+
+CREATE OPERATOR CLASS pprof.profile_ops
+    DEFAULT FOR TYPE pprof.profile USING hash AS
+    OPERATOR 1 pprof.= (pprof.profile, pprof.profile),
+    FUNCTION 1 pprof.profile_hash(pprof.profile),
+    FUNCTION 2 pprof.profile_hash_extended(pprof.profile, bigint);
+COMMENT ON OPERATOR CLASS pprof.profile_ops USING hash
+    IS 'profiles by content: GROUP BY, DISTINCT, UNION, hash joins, hash partitions';
+COMMENT ON OPERATOR FAMILY pprof.profile_ops USING hash
+    IS 'profiles by content';
 
 CREATE FUNCTION pprof.flamegraph(
         p pprof.profile, sample_type text DEFAULT '', max_nodes integer DEFAULT 16384,

@@ -6,7 +6,7 @@ CREATE FUNCTION pprof.merge_transfn(state pprof.profile, p pprof.profile) RETURN
     LANGUAGE C IMMUTABLE PARALLEL SAFE COST 1000
     AS 'MODULE_PATHNAME', 'pprof_merge_transfn_profile';
 COMMENT ON FUNCTION pprof.merge_transfn(pprof.profile, pprof.profile)
-    IS 'adds a profile to the state of merge or diff; a null one is skipped';
+    IS 'adds a profile to the state of merge, diff or subtract; a null one is skipped';
 
 CREATE AGGREGATE pprof.merge(p pprof.profile) (
     SFUNC       = pprof.merge_transfn,
@@ -16,7 +16,17 @@ CREATE AGGREGATE pprof.merge(p pprof.profile) (
     PARALLEL    = SAFE
 );
 COMMENT ON AGGREGATE pprof.merge(pprof.profile)
-    IS 'sum of profiles with the same sample types, whatever the order of rows; null over no rows';
+    IS 'sum of profiles with the same sample types, whatever the order of rows, in the finest of their units; null over no rows';
+
+CREATE AGGREGATE pprof.sum(p pprof.profile) (
+    SFUNC       = pprof.merge_transfn,
+    STYPE       = pprof.profile,
+    SSPACE      = 1000000,
+    COMBINEFUNC = pprof.merge_transfn,
+    PARALLEL    = SAFE
+);
+COMMENT ON AGGREGATE pprof.sum(pprof.profile)
+    IS 'another name of merge';
 
 CREATE FUNCTION pprof.diff_transfn(state pprof.profile, p pprof.profile, is_base boolean)
     RETURNS pprof.profile
@@ -35,6 +45,23 @@ CREATE AGGREGATE pprof.diff(p pprof.profile, is_base boolean) (
 COMMENT ON AGGREGATE pprof.diff(pprof.profile, boolean)
     IS 'sum of profiles minus that of the base, whose samples are kept apart by the label pprof::base';
 
+CREATE FUNCTION pprof.subtract_transfn(state pprof.profile, p pprof.profile, is_base boolean)
+    RETURNS pprof.profile
+    LANGUAGE C IMMUTABLE PARALLEL SAFE COST 1000
+    AS 'MODULE_PATHNAME', 'pprof_subtract_transfn';
+COMMENT ON FUNCTION pprof.subtract_transfn(pprof.profile, pprof.profile, boolean)
+    IS 'adds a profile to the state of subtract: negated if it belongs to the base';
+
+CREATE AGGREGATE pprof.subtract(p pprof.profile, is_base boolean) (
+    SFUNC       = pprof.subtract_transfn,
+    STYPE       = pprof.profile,
+    SSPACE      = 1000000,
+    COMBINEFUNC = pprof.merge_transfn,
+    PARALLEL    = SAFE
+);
+COMMENT ON AGGREGATE pprof.subtract(pprof.profile, boolean)
+    IS 'sum of profiles minus that of the base, equal stacks meeting';
+
 CREATE FUNCTION pprof.merge_transfn(state pprof.samples, s pprof.samples) RETURNS pprof.samples
     LANGUAGE C IMMUTABLE PARALLEL SAFE COST 10
     AS 'MODULE_PATHNAME', 'pprof_merge_transfn_samples';
@@ -50,3 +77,13 @@ CREATE AGGREGATE pprof.merge(s pprof.samples) (
 );
 COMMENT ON AGGREGATE pprof.merge(pprof.samples)
     IS 'sum of samples, by dictionary and stack id; null over no rows';
+
+CREATE AGGREGATE pprof.sum(s pprof.samples) (
+    SFUNC       = pprof.merge_transfn,
+    STYPE       = pprof.samples,
+    SSPACE      = 1000000,
+    COMBINEFUNC = pprof.merge_transfn,
+    PARALLEL    = SAFE
+);
+COMMENT ON AGGREGATE pprof.sum(pprof.samples)
+    IS 'another name of merge';

@@ -209,11 +209,11 @@ test_refusals(void **state)
 	PpError err;
 
 	options.focus = text("(");
-	assert_int_equal(code_of(small(1), &options, &err), PP_EINVALID);
+	assert_int_equal(code_of(small(1), &options, &err), PP_EREGEX);
 	assert_non_null(strstr(err.message, "focus"));
 	options = pp_report_defaults();
 	options.tagfocus = text("acme,[");
-	assert_int_equal(code_of(small(1), &options, &err), PP_EINVALID);
+	assert_int_equal(code_of(small(1), &options, &err), PP_EREGEX);
 	options.tagfocus = text("99999999999999999999:");
 	assert_int_equal(code_of(small(1), &options, &err), PP_EINVALID);
 	options.tagfocus = text("-9223372036854775808b:");
