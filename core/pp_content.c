@@ -218,7 +218,7 @@ hash_header(const Hashes *h)
 }
 
 PpCode
-pp_content_hash(const PpProfile *p, PpArena *arena, uint64_t *hash, PpError *err)
+pp_profile_hash(const PpProfile *p, PpArena *arena, uint64_t *hash, PpError *err)
 {
 	Hashes h;
 	uint64_t sum;
@@ -250,7 +250,7 @@ canonical(const PpProfile *p, PpArena *arena, uint8_t **bytes, size_t *len, PpEr
 }
 
 PpCode
-pp_content_equal(const PpProfile *a, const PpProfile *b, PpArena *arena, bool *equal, PpError *err)
+pp_profile_equal(const PpProfile *a, const PpProfile *b, PpArena *arena, bool *equal, PpError *err)
 {
 	const PpAlloc *alloc = pp_arena_allocator(arena);
 	uint64_t a_hash, b_hash;
@@ -259,8 +259,8 @@ pp_content_equal(const PpProfile *a, const PpProfile *b, PpArena *arena, bool *e
 	PpCode code;
 
 	*equal = false;
-	if ((code = pp_content_hash(a, arena, &a_hash, err)) != PP_OK ||
-		(code = pp_content_hash(b, arena, &b_hash, err)) != PP_OK || a_hash != b_hash)
+	if ((code = pp_profile_hash(a, arena, &a_hash, err)) != PP_OK ||
+		(code = pp_profile_hash(b, arena, &b_hash, err)) != PP_OK || a_hash != b_hash)
 		return code;
 	if ((code = canonical(a, arena, &a_bytes, &a_len, err)) == PP_OK &&
 		(code = canonical(b, arena, &b_bytes, &b_len, err)) == PP_OK)

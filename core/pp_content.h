@@ -15,10 +15,10 @@
  * The same on every machine and in every version that stores hashes.  Reads the
  * profile once and needs an array per table.
  */
-extern PpCode pp_content_hash(const PpProfile *p, PpArena *arena, uint64_t *hash, PpError *err);
+extern PpCode pp_profile_hash(const PpProfile *p, PpArena *arena, uint64_t *hash, PpError *err);
 
 /* Hashes first: only profiles that are equal, or nearly, are brought to canonical form. */
-extern PpCode pp_content_equal(const PpProfile *a, const PpProfile *b, PpArena *arena, bool *equal,
+extern PpCode pp_profile_equal(const PpProfile *a, const PpProfile *b, PpArena *arena, bool *equal,
 							   PpError *err);
 
 #endif

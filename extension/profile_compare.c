@@ -33,7 +33,7 @@ same_content(Datum a, Datum b)
 	if (same_bytes(left, right))
 		return true;
 	arena = core_arena_create();
-	CORE_CHECK(pp_content_equal(profile_from_datum(PointerGetDatum(left), arena),
+	CORE_CHECK(pp_profile_equal(profile_from_datum(PointerGetDatum(left), arena),
 								profile_from_datum(PointerGetDatum(right), arena),
 								arena,
 								&equal,
@@ -62,7 +62,7 @@ content_hash(Datum datum)
 	uint64_t hash;
 	PpError err;
 
-	CORE_CHECK(pp_content_hash(profile_from_datum(datum, arena), arena, &hash, &err), &err);
+	CORE_CHECK(pp_profile_hash(profile_from_datum(datum, arena), arena, &hash, &err), &err);
 	pp_arena_free(arena);
 	return hash;
 }
