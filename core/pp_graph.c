@@ -163,8 +163,8 @@ add_samples(PpGraph *g, PpError *err)
 	return PP_OK;
 }
 
-static void
-list_nodes(PpGraph *g)
+void
+pp_graph_list(PpGraph *g)
 {
 	bool drop_negative = g->report->options->drop_negative;
 
@@ -187,7 +187,7 @@ pp_graph_add_up(PpGraph *g, PpError *err)
 	PpCode code = add_samples(g, err);
 
 	if (code == PP_OK)
-		list_nodes(g);
+		pp_graph_list(g);
 	return code;
 }
 

@@ -59,6 +59,7 @@ typedef struct PpGraph
 	 * in[first_in[i]] up to in[first_in[i + 1]].
 	 */
 	uint32_t *in, *first_in, *out, *first_out;
+	uint32_t nlinked, *linked; /* all of them, in that order */
 
 	PpBuf identity[2]; /* scratch of the last sort key */
 } PpGraph;
@@ -78,6 +79,8 @@ extern PpCode pp_graph_build(PpGraph *graph, PpError *err);
 extern PpCode pp_graph_full(PpGraph *graph, PpError *err);
 /* The same again with the nodes that are kept. */
 extern PpCode pp_graph_add_up(PpGraph *graph, PpError *err);
+/* List the nodes that are kept and have a value. */
+extern void pp_graph_list(PpGraph *graph);
 /* |trunc(sum of flat values listed * fraction)| */
 extern PpCode pp_graph_cutoff(const PpGraph *graph, double fraction, uint64_t *result, PpError *err);
 /* Drop nodes with a smaller cum; adds up anew if there are any. */
@@ -88,8 +91,10 @@ extern void pp_graph_keep_listed(PpGraph *graph, uint32_t n);
 extern PpCode pp_graph_sort(PpGraph *graph, PpIndexCompare compare, PpError *err);
 extern int pp_graph_cmp_flat(const void *graph, uint32_t a, uint32_t b);
 extern int pp_graph_cmp_cum(const void *graph, uint32_t a, uint32_t b);
+/* Where another value is the same: printed name, flat, identity. */
+extern int pp_graph_cmp_names(const PpGraph *graph, uint32_t a, uint32_t b);
 extern int pp_graph_cmp_edges(const void *graph, uint32_t a, uint32_t b);
-/* Light edges into listed nodes. */
+/* Light edges into listed nodes; counts those that were not trimmed before. */
 extern PpCode pp_graph_trim_edges(PpGraph *graph, uint64_t smallest, PpError *err);
 
 /* Sort edges and fill in and out; once more after others were trimmed. */

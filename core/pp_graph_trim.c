@@ -75,31 +75,42 @@ cmp_larger(int64_t a, int64_t b)
 													   : pp_graph_absolute(a) < pp_graph_absolute(b);
 }
 
+/* Printed name, the other value, identity. */
 static int
-cmp_nodes(const PpGraph *g, uint32_t a, uint32_t b, bool cum)
+cmp_ties(const PpGraph *g, uint32_t a, uint32_t b, bool by_flat)
 {
 	const PpGraphNode *x = &g->nodes[a], *y = &g->nodes[b];
-	int cmp = cum ? cmp_larger(x->cum, y->cum) : cmp_larger(x->flat, y->flat);
+	int cmp = pp_bytes_cmp(x->printed, y->printed);
 
 	if (cmp == 0)
-		cmp = pp_bytes_cmp(x->printed, y->printed);
-	if (cmp == 0)
-		cmp = cum ? cmp_larger(x->flat, y->flat) : cmp_larger(x->cum, y->cum);
+		cmp = by_flat ? cmp_larger(x->flat, y->flat) : cmp_larger(x->cum, y->cum);
 	if (cmp == 0 && a != b)
 		cmp = pp_bytes_cmp(identity(g, x, 0), identity(g, y, 1));
 	return cmp;
 }
 
 int
+pp_graph_cmp_names(const PpGraph *g, uint32_t a, uint32_t b)
+{
+	return cmp_ties(g, a, b, true);
+}
+
+int
 pp_graph_cmp_flat(const void *graph, uint32_t a, uint32_t b)
 {
-	return cmp_nodes(graph, a, b, false);
+	const PpGraph *g = graph;
+	int cmp = cmp_larger(g->nodes[a].flat, g->nodes[b].flat);
+
+	return cmp != 0 ? cmp : cmp_ties(g, a, b, false);
 }
 
 int
 pp_graph_cmp_cum(const void *graph, uint32_t a, uint32_t b)
 {
-	return cmp_nodes(graph, a, b, true);
+	const PpGraph *g = graph;
+	int cmp = cmp_larger(g->nodes[a].cum, g->nodes[b].cum);
+
+	return cmp != 0 ? cmp : cmp_ties(g, a, b, true);
 }
 
 int
@@ -143,7 +154,7 @@ pp_graph_trim_edges(PpGraph *g, uint64_t smallest, PpError *err)
 	{
 		PpGraphEdge *edge = &g->edges[i];
 
-		if (!listed[edge->to] || pp_graph_absolute(edge->weight) >= smallest)
+		if (edge->trimmed || !listed[edge->to] || pp_graph_absolute(edge->weight) >= smallest)
 			continue;
 		edge->trimmed = true;
 		g->dropped_edges++;
@@ -201,6 +212,8 @@ pp_graph_link(PpGraph *g, PpError *err)
 	for (uint32_t i = 0; i < g->nedges; i++)
 		if (!g->edges[i].trimmed)
 			order[n++] = i;
+	g->nlinked = n;
+	g->linked = order;
 	code = pp_sort_indexes(order, n, pp_graph_cmp_edges, g, alloc, err);
 	return code == PP_OK ? share_out(g, order, n, err) : code;
 }

@@ -183,4 +183,14 @@ extern PpCode pp_tags_text(const PpProfile *p, const PpReportOptions *options,
 extern PpCode pp_comments_text(const PpProfile *p, const PpReportOptions *options,
 							   const PpSearch *search, PpArena *arena, PpBuf *out, PpError *err);
 
+/* The texts of -dot and -callgrind. */
+extern PpCode pp_dot_text(const PpProfile *p, const PpReportOptions *options,
+						  const PpSearch *search, PpArena *arena, PpBuf *out, PpError *err);
+extern PpCode pp_callgrind_text(const PpProfile *p, const PpReportOptions *options,
+								const PpSearch *search, PpArena *arena, PpBuf *out, PpError *err);
+
+/* -topproto: a profile of the nodes -top lists, in the arena. */
+extern PpCode pp_topproto(const PpProfile *p, const PpReportOptions *options,
+						  const PpSearch *search, PpArena *arena, PpProfile **out, PpError *err);
+
 #endif

@@ -85,6 +85,9 @@ extern PpCode pp_report_label_lines(const PpReport *r, const PpSample *sample, b
 									PpLabelLine line, const char *separator, PpBuf *out,
 									PpError *err);
 
+/* The last element of a path, as basename(1) sees it. */
+extern PpBytes pp_report_base_name(PpBytes path);
+
 extern void pp_time_text(PpBuf *out, int64_t nanos, bool raw);
 extern void pp_duration_text(PpBuf *out, int64_t nanos);
 

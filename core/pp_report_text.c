@@ -134,9 +134,8 @@ pp_report_number(const PpReport *r, PpBuf *out, int64_t value, size_t width, PpE
 	return PP_OK;
 }
 
-/* The last element of a path, as basename(1) sees it. */
-static PpBytes
-base_name(PpBytes path)
+PpBytes
+pp_report_base_name(PpBytes path)
 {
 	uint32_t start;
 
@@ -213,7 +212,7 @@ append_mapping(const PpProfile *p, PpBuf *out, size_t *first)
 	file = pp_str(p, p->mappings[0].filename);
 	build_id = pp_str(p, p->mappings[0].build_id);
 	if (file.len > 0)
-		append_line(out, "File: ", base_name(file));
+		append_line(out, "File: ", pp_report_base_name(file));
 	note_first(out, start, first);
 	if (build_id.len > 0)
 		append_line(out, "Build ID: ", build_id);

@@ -98,6 +98,13 @@ print(const VectorCase *c, const PpSearch *search, PpArena *arena, PpBuf *out, P
 			return pp_comments_text(p, &c->options, search, arena, out, err);
 		case VECTOR_PROTO:
 			return print_proto(c, p, search, arena, out, err);
+		case VECTOR_DOT:
+			return pp_dot_text(p, &c->options, search, arena, out, err);
+		case VECTOR_CALLGRIND:
+			return pp_callgrind_text(p, &c->options, search, arena, out, err);
+		case VECTOR_TOPPROTO:
+			code = pp_topproto(p, &c->options, search, arena, &p, err);
+			return code == PP_OK ? proto_text(p, out, err) : code;
 		default:
 			return pp_fail(err, PP_EUNSUPPORTED, PP_NO_OFFSET, "no such report");
 	}
@@ -217,8 +224,6 @@ run_suite(const char *suite, const char *folder)
 			tally.excluded++;
 		else if (!vector_parse(&c))
 			fail_msg("%s: cannot read the arguments %s", c.name, c.args);
-		else if (c.report == VECTOR_DOT || c.report == VECTOR_CALLGRIND || c.report == VECTOR_TOPPROTO)
-			continue;
 		else
 			run_case(&c, &tally);
 	}
@@ -245,13 +250,13 @@ check_suite(const char *suite, const char *folder, Tally expected)
 static void
 test_hand(void **state)
 {
-	check_suite("hand", "in", (Tally){.passed = 198, .excluded = 3});
+	check_suite("hand", "in", (Tally){.passed = 224, .excluded = 3});
 }
 
 static void
 test_go(void **state)
 {
-	check_suite("go", "go", (Tally){.passed = 60, .refused = 4});
+	check_suite("go", "go", (Tally){.passed = 64, .refused = 4});
 }
 
 /* What the decoder made of odd inputs. */
