@@ -26,6 +26,13 @@ pp_buf_free(PpBuf *buf)
 PpCode
 pp_buf_check(const PpBuf *buf, PpError *err)
 {
+	if (buf->too_large)
+		return pp_fail_limit(err,
+							 PP_NO_OFFSET,
+							 NULL,
+							 (int64_t) PP_BUF_MAX,
+							 "the text would be larger than %zu bytes",
+							 PP_BUF_MAX);
 	return buf->failed ? pp_fail_nomem(err) : PP_OK;
 }
 
@@ -35,9 +42,11 @@ reserve(PpBuf *buf, size_t more)
 	size_t need, cap = buf->cap < 256 ? 256 : buf->cap;
 	char *grown;
 
-	if (buf->failed || __builtin_add_overflow(buf->len, more, &need) || need > SIZE_MAX / 2)
+	if (buf->failed)
+		return false;
+	if (__builtin_add_overflow(buf->len, more, &need) || need > PP_BUF_MAX)
 	{
-		buf->failed = true;
+		buf->failed = buf->too_large = true;
 		return false;
 	}
 	if (need <= buf->cap)

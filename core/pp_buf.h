@@ -1,18 +1,23 @@
 /*
  * pp_buf.h
- *		A text that grows.  Running out of memory is remembered and reported once.
+ *		A text that grows.  Running out of memory is remembered and reported once,
+ *		and so is a text too large for the server to hand out.
  */
 #ifndef PP_BUF_H
 #define PP_BUF_H
 
 #include "core/pp_profile.h"
 
+/* The largest text: a value of the server with its header is below 1 GiB. */
+#define PP_BUF_MAX (((size_t) 1 << 30) - 16)
+
 typedef struct PpBuf
 {
 	const PpAlloc *alloc;
 	char *data; /* not terminated */
 	size_t len, cap;
-	bool failed; /* no memory; what was appended since is lost */
+	bool failed; /* no memory, or too_large; what was appended since is lost */
+	bool too_large;
 } PpBuf;
 
 extern void pp_buf_init(PpBuf *buf, const PpAlloc *alloc);

@@ -67,9 +67,8 @@ pp_tree_size(const PpTree *tree)
 	return tree->n > 0 ? tree->n - 1 : 0;
 }
 
-/* Room for `extra` more nodes, and a root. */
-static PpCode
-reserve_nodes(PpTree *tree, size_t extra, PpError *err)
+PpCode
+pp_tree_reserve(PpTree *tree, size_t extra, PpError *err)
 {
 	const PpAlloc *alloc = tree->alloc;
 	size_t want = (size_t) tree->n + extra + 1, cap = tree->cap;
@@ -160,14 +159,14 @@ reserve_slots(PpTree *tree, size_t extra, PpError *err)
 	return PP_OK;
 }
 
-/* The child of that name, made if there is none. */
-static PpCode
-find_child(PpTree *tree, uint32_t parent, uint32_t name, uint32_t *child, PpError *err)
+PpCode
+pp_tree_child(PpTree *tree, uint32_t parent, uint32_t name, uint32_t *child, PpError *err)
 {
 	TreeSlot *slot;
 	PpCode code;
 
-	if ((code = reserve_nodes(tree, 1, err)) != PP_OK || (code = reserve_slots(tree, 1, err)) != PP_OK)
+	if ((code = pp_tree_reserve(tree, 1, err)) != PP_OK ||
+		(code = reserve_slots(tree, 1, err)) != PP_OK)
 		return code;
 	slot = find_slot(tree, parent, name);
 	if (slot->node == 0)
@@ -215,12 +214,12 @@ pp_tree_add(PpTree *tree, const PpBytes *names, size_t depth, int64_t value, PpE
 
 	if (!value_counts(tree, value) || (depth == 0 && tree->rules == PP_RULES_PYROSCOPE))
 		return PP_OK;
-	if ((code = reserve_nodes(tree, 0, err)) != PP_OK)
+	if ((code = pp_tree_reserve(tree, 0, err)) != PP_OK)
 		return code;
 	for (size_t i = 0; i < depth; i++)
 	{
 		if ((code = intern_name(tree, names[i], &name, err)) != PP_OK ||
-			(code = find_child(tree, node, name, &node, err)) != PP_OK)
+			(code = pp_tree_child(tree, node, name, &node, err)) != PP_OK)
 			return code;
 	}
 	return add_self(tree, node, value, err);
@@ -316,7 +315,7 @@ descend_location(PpTree *tree, const PpProfile *p, const PpLocation *loc, Profil
 	if (loc->nlines == 0 && pprof)
 	{
 		code = unsymbolised_name(tree, p, loc->mapping, of_mapping, &name, err);
-		return code != PP_OK ? code : find_child(tree, *node, name, node, err);
+		return code != PP_OK ? code : pp_tree_child(tree, *node, name, node, err);
 	}
 	for (uint32_t i = loc->nlines; i-- > 0;)
 	{
@@ -327,7 +326,7 @@ descend_location(PpTree *tree, const PpProfile *p, const PpLocation *loc, Profil
 			code = unsymbolised_name(tree, p, loc->mapping, of_mapping, &name, err);
 		else
 			code = string_name(tree, p, string, &cache->of_string[string], &name, err);
-		if (code != PP_OK || (code = find_child(tree, *node, name, node, err)) != PP_OK)
+		if (code != PP_OK || (code = pp_tree_child(tree, *node, name, node, err)) != PP_OK)
 			return code;
 	}
 	return PP_OK;
@@ -373,7 +372,7 @@ pp_tree_add_profile(PpTree *tree, const PpProfile *p, uint32_t column, PpError *
 
 	if (column >= p->ntypes)
 		return pp_fail(err, PP_EINVALID, PP_NO_OFFSET, "profile has no sample type %u", column);
-	if ((code = reserve_nodes(tree, 0, err)) != PP_OK)
+	if ((code = pp_tree_reserve(tree, 0, err)) != PP_OK)
 		return code;
 	names = alloc->alloc(alloc->ctx, nnames * sizeof(*names));
 	if (names == NULL)
@@ -445,7 +444,8 @@ merge_nodes(PpTree *tree, NodesInput *in, size_t nmarked, PpError *err)
 			return pp_fail_canceled(err);
 		if (in->to_node[i] == PP_NONE)
 			continue;
-		code = find_child(tree, in->to_node[in->parent[i]], in->to_name[in->name[i]] - 1, &node, err);
+		code =
+			pp_tree_child(tree, in->to_node[in->parent[i]], in->to_name[in->name[i]] - 1, &node, err);
 		if (code != PP_OK)
 			return code;
 		in->to_node[i] = node;
@@ -460,7 +460,7 @@ merge_nodes(PpTree *tree, NodesInput *in, size_t nmarked, PpError *err)
 static PpCode
 copy_nodes(PpTree *tree, NodesInput *in, size_t nmarked, PpError *err)
 {
-	PpCode code = reserve_nodes(tree, nmarked, err);
+	PpCode code = pp_tree_reserve(tree, nmarked, err);
 
 	if (code != PP_OK)
 		return code;
@@ -548,7 +548,7 @@ add_nodes(PpTree *tree, NodesInput *in, uint32_t nnames, PpError *err)
 	PpCode code;
 
 	if ((code = mark_and_intern(tree, in, err)) != PP_OK ||
-		(code = reserve_nodes(tree, 0, err)) != PP_OK)
+		(code = pp_tree_reserve(tree, 0, err)) != PP_OK)
 		return code;
 	if (tree->rules == PP_RULES_PPROF && in->n > 0 &&
 		(code = add_self(tree, 0, in->self[0], err)) != PP_OK)

@@ -86,6 +86,21 @@ extern PpCode pp_tree_flame(PpTree *tree, int64_t max_nodes, PpArena *arena, PpF
 							size_t *nrows, int64_t *hidden, PpError *err);
 
 /*
+ * The same of two trees at once: right_self is the self of the other side by node
+ * (pp_tree_align), right[i] belongs to rows[i].  A node counts by the larger of
+ * its two totals.  Under Pyroscope's rules the root is one of max_nodes here, and
+ * functions named "other" are nothing special.
+ */
+typedef struct PpFlameRight
+{
+	int64_t value, self;
+} PpFlameRight;
+
+extern PpCode pp_tree_flame_pair(PpTree *tree, const int64_t *right_self, int64_t max_nodes,
+								 PpArena *arena, PpFlameRow **rows, PpFlameRight **right,
+								 size_t *nrows, int64_t *hidden, PpError *err);
+
+/*
  * The level encoding of Pyroscope (4-value groups: offset delta, total, self,
  * name index), made of pre-order rows.  Names are numbered in the order in which
  * a depth-first walk that visits the last sibling first meets them.

@@ -1,6 +1,7 @@
 /*
  * pp_tree_impl.h
- *		The inside of PpTree, for pp_tree.c (building) and pp_flame.c (reading).
+ *		The inside of PpTree, for pp_tree.c (building), pp_flame.c and the
+ *		renderings (reading).
  */
 #ifndef PP_TREE_IMPL_H
 #define PP_TREE_IMPL_H
@@ -37,5 +38,11 @@ struct PpTree
 	TreeSlot *slots;
 	size_t nslots; /* a power of two, or 0 */
 };
+
+/* Room for `extra` more nodes, and a root. */
+extern PpCode pp_tree_reserve(PpTree *tree, size_t extra, PpError *err);
+/* The child of that name (a number in names), made if there is none. */
+extern PpCode pp_tree_child(PpTree *tree, uint32_t parent, uint32_t name, uint32_t *child,
+							PpError *err);
 
 #endif

@@ -84,14 +84,3 @@ COMMENT ON OPERATOR CLASS pprof.profile_ops USING hash
     IS 'profiles by content: GROUP BY, DISTINCT, UNION, hash joins, hash partitions';
 COMMENT ON OPERATOR FAMILY pprof.profile_ops USING hash
     IS 'profiles by content';
-
-CREATE FUNCTION pprof.flamegraph(
-        p pprof.profile, sample_type text DEFAULT '', max_nodes integer DEFAULT 16384,
-        rules text DEFAULT 'pprof',
-        OUT level integer, OUT value bigint, OUT self bigint, OUT label text,
-        OUT truncated boolean, OUT ord integer)
-    RETURNS SETOF record
-    LANGUAGE C IMMUTABLE PARALLEL SAFE COST 1000 ROWS 5000
-    AS 'MODULE_PATHNAME', 'pprof_flamegraph_profile';
-COMMENT ON FUNCTION pprof.flamegraph(pprof.profile, text, integer, text)
-    IS 'flame graph in pre-order; beyond max_nodes (below 1: none) the least nodes fold into one "other" each; rules: pprof or pyroscope; one root row if p is null';
