@@ -13,7 +13,10 @@
 #include "rows.h"
 
 PPROF_FUNCTION(pprof_report);
+PPROF_FUNCTION(pprof_to_callgrind);
+PPROF_FUNCTION(pprof_to_dot);
 PPROF_FUNCTION(pprof_top);
+PPROF_FUNCTION(pprof_topproto);
 
 PpProfile *
 profile_load_for(const PpProfile *profile, const ReportOptions *options, PpArena *arena)
@@ -112,7 +115,9 @@ static const struct
 	const char *name;
 	ReportText print; /* NULL: peek, which takes an expression */
 } formats[] = {
+	{"callgrind", pp_callgrind_text},
 	{"comments", pp_comments_text},
+	{"dot", pp_dot_text},
 	{"peek", NULL},
 	{"raw", pp_raw_text},
 	{"tags", pp_tags_text},
@@ -181,4 +186,52 @@ pprof_report(PG_FUNCTION_ARGS)
 				print == NULL ? errmsg("the report \"peek\" needs the option \"peek\", an expression")
 							  : errmsg("the option \"peek\" is of the report \"peek\" alone"));
 	return print_report(PG_GETARG_PROFILE(0, arena), print, &options, peek, arena);
+}
+
+/* Options, and a sample type that goes before theirs. */
+static void
+read_arguments(FunctionCallInfo fcinfo, ReportOptions *options)
+{
+	PpBytes column = core_bytes(PG_GETARG_TEXT_PP(1));
+
+	report_options_read(PG_GETARG_JSONB_P(2), options);
+	if (column.len > 0)
+		options->core.sample_index = column;
+}
+
+static Datum
+print_graph(FunctionCallInfo fcinfo, ReportText print)
+{
+	PpArena *arena = core_arena_create();
+	ReportOptions options;
+
+	read_arguments(fcinfo, &options);
+	return print_report(PG_GETARG_PROFILE(0, arena), print, &options, pp_bytes_cstr(""), arena);
+}
+
+Datum
+pprof_to_dot(PG_FUNCTION_ARGS)
+{
+	return print_graph(fcinfo, pp_dot_text);
+}
+
+Datum
+pprof_to_callgrind(PG_FUNCTION_ARGS)
+{
+	return print_graph(fcinfo, pp_callgrind_text);
+}
+
+Datum
+pprof_topproto(PG_FUNCTION_ARGS)
+{
+	PpArena *arena = core_arena_create();
+	PpSearch search = report_search();
+	ReportOptions options;
+	PpProfile *profile;
+	PpError err;
+
+	read_arguments(fcinfo, &options);
+	profile = profile_load_for(PG_GETARG_PROFILE(0, arena), &options, arena);
+	CORE_CHECK(pp_topproto(profile, &options.core, &search, arena, &profile, &err), &err);
+	return profile_to_datum(profile);
 }

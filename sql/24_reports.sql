@@ -69,7 +69,31 @@ CREATE FUNCTION pprof.report(p pprof.profile, format text DEFAULT 'top', options
     LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000
     AS 'MODULE_PATHNAME', 'pprof_report';
 COMMENT ON FUNCTION pprof.report(pprof.profile, text, jsonb)
-    IS 'the text that the pprof tool prints: format top, tree, peek (option peek: an expression), traces, tags, raw or comments';
+    IS 'the text that the pprof tool prints: format top, tree, peek (option peek: an expression), traces, tags, raw, comments, dot or callgrind';
+
+CREATE FUNCTION pprof.to_dot(
+        p pprof.profile, sample_type text DEFAULT '', options jsonb DEFAULT '{}')
+    RETURNS text
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000
+    AS 'MODULE_PATHNAME', 'pprof_to_dot';
+COMMENT ON FUNCTION pprof.to_dot(pprof.profile, text, jsonb)
+    IS 'the call graph for Graphviz, with the nodes, edges, labels and colours of the pprof tool';
+
+CREATE FUNCTION pprof.to_callgrind(
+        p pprof.profile, sample_type text DEFAULT '', options jsonb DEFAULT '{}')
+    RETURNS text
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000
+    AS 'MODULE_PATHNAME', 'pprof_to_callgrind';
+COMMENT ON FUNCTION pprof.to_callgrind(pprof.profile, text, jsonb)
+    IS 'costs by instruction and calls, for KCachegrind';
+
+CREATE FUNCTION pprof.topproto(
+        p pprof.profile, sample_type text DEFAULT '', options jsonb DEFAULT '{}')
+    RETURNS pprof.profile
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000
+    AS 'MODULE_PATHNAME', 'pprof_topproto';
+COMMENT ON FUNCTION pprof.topproto(pprof.profile, text, jsonb)
+    IS 'a profile of the rows of top: a sample each, columns cum and flat';
 
 CREATE FUNCTION pprof.format_value(value bigint, unit text, to_unit text DEFAULT 'auto') RETURNS text
     LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE

@@ -19,7 +19,7 @@ CREATE TABLE deviations AS
      WHERE line LIKE E'%\t%';
 
 -- -nodecount=20 -lines -peek=x as {"nodecount": 20, "lines": true, "peek": "x"}
-CREATE FUNCTION arguments(args text, OUT format text, OUT options jsonb, OUT base text, OUT diff_base text)
+CREATE FUNCTION arguments(args text, OUT format text, OUT options jsonb, OUT base text, OUT diff_base text, OUT normalized boolean)
 LANGUAGE plpgsql AS $$
 DECLARE
     arg text;
@@ -27,6 +27,7 @@ DECLARE
     val text;
 BEGIN
     options := '{}';
+    normalized := false;
     FOREACH arg IN ARRAY string_to_array(args, ' ') LOOP
         key := split_part(substr(arg, 2), '=', 1);
         val := CASE WHEN position('=' IN arg) > 0 THEN substr(arg, position('=' IN arg) + 1) END;
@@ -35,6 +36,7 @@ BEGIN
         ELSIF key = 'peek' THEN
             format := key;
             options := options || jsonb_build_object(key, val);
+        ELSIF key = 'normalize' THEN normalized := true;
         ELSIF key = 'base' THEN base := val;
         ELSIF key = 'diff_base' THEN diff_base := val;
         ELSIF val IS NULL THEN options := options || jsonb_build_object(key, true);
@@ -68,6 +70,8 @@ BEGIN
     IF cardinality(files) > 1 THEN
         p := merge(VARIADIC (SELECT array_agg(read_profile(suite, file)) FROM unnest(files) file));
     END IF;
+    IF a.normalized THEN p := pprof.normalize(p, read_profile(suite, coalesce(a.base, a.diff_base))); END IF;
+    IF a.base IS NOT NULL THEN p := subtract(p, read_profile(suite, a.base)); END IF;
     IF a.diff_base IS NOT NULL THEN p := diff(p, read_profile(suite, a.diff_base)); END IF;
     RETURN CASE WHEN report(p, a.format, a.options) = expected(suite, name) THEN 'equal' ELSE 'DIFFERENT' END;
 EXCEPTION
@@ -80,8 +84,8 @@ CREATE TABLE outcomes AS
                    string_to_array(line, E'\t') e WHERE e[1] = c.name) AS exit, d.ours
       FROM cases c CROSS JOIN arguments(c.args) a LEFT JOIN deviations d USING (suite, name),
            outcome(c.suite, c.name, c.args, c.files) o
-     WHERE a.format IN ('comments', 'peek', 'raw', 'tags', 'top', 'traces', 'tree')
-       AND a.base IS NULL AND NOT a.options ? 'normalize' AND NOT a.options ? 'symbolize'
+     WHERE a.format NOT IN ('proto', 'topproto')
+       AND NOT a.options ? 'symbolize' AND c.name NOT IN ('diff_both_flags', 'diff_normalize_alone')
        AND c.name NOT LIKE 'legacy%' AND c.name <> 't_string_utf8_bad';
 SELECT suite, format, count(*) AS cases, count(*) FILTER (WHERE outcome = 'equal') AS equal
   FROM outcomes WHERE exit = 0 AND coalesce(ours, '') NOT LIKE 'error%' GROUP BY suite, format ORDER BY suite, format;
