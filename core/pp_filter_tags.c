@@ -279,7 +279,7 @@ regex_matches(const TagFilter *filter, void *regex, const PpProfile *p, const Pp
 		pp_buf_char(scratch, ':');
 		pp_buf_bytes(scratch, pp_str(p, label->str));
 		if (scratch->failed)
-			return pp_fail_nomem(err);
+			return pp_buf_check(scratch, err);
 		*matched = search_text(filter, regex, (PpBytes){scratch->data, (uint32_t) scratch->len});
 	}
 	return PP_OK;

@@ -135,9 +135,9 @@ pp_graph_sort(PpGraph *g, PpIndexCompare compare, PpError *err)
 	PpCode code =
 		pp_sort_indexes(g->listed, g->nlisted, compare, g, pp_arena_allocator(g->report->arena), err);
 
-	if (code == PP_OK && (g->identity[0].failed || g->identity[1].failed))
-		code = pp_fail_nomem(err);
-	return code;
+	if (code == PP_OK)
+		code = pp_buf_check(&g->identity[0], err);
+	return code == PP_OK ? pp_buf_check(&g->identity[1], err) : code;
 }
 
 PpCode

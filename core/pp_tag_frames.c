@@ -18,6 +18,7 @@ typedef struct TagFrames
 	PpArena *arena;
 	PpBytes unit;
 	PpNames frames; /* key length, key and name: one new function and location each */
+	size_t bytes;	/* of all of them */
 	PpBuf name;
 	uint32_t nkeys; /* roots, then leaves */
 	PpBytes *keys;
@@ -81,13 +82,31 @@ append_values(TagFrames *t, const PpSample *sample, PpBytes key)
 static PpCode
 frame_of(TagFrames *t, const PpSample *sample, PpBytes key, uint32_t *frame, PpError *err)
 {
+	uint32_t known = t->frames.n;
+	PpCode code;
+
 	t->name.len = 0;
 	pp_buf_append(&t->name, (const char *) &key.len, sizeof(key.len));
 	pp_buf_bytes(&t->name, key);
 	append_values(t, sample, key);
 	if (t->name.failed)
-		return pp_fail_nomem(err);
-	return pp_names_intern(&t->frames, (PpBytes){t->name.data, (uint32_t) t->name.len}, frame, err);
+		return pp_buf_check(&t->name, err);
+	if (t->name.len > (size_t) pp_limits_hard.max_string)
+		return pp_fail_limit(err,
+							 PP_NO_OFFSET,
+							 "max_string",
+							 pp_limits_hard.max_string,
+							 "values of a label make a frame's name of %zu bytes",
+							 t->name.len);
+	code = pp_names_intern(&t->frames, (PpBytes){t->name.data, (uint32_t) t->name.len}, frame, err);
+	if (code == PP_OK && t->frames.n > known &&
+		(t->bytes += t->name.len) > (size_t) pp_limits_hard.max_profile_size)
+		code = pp_fail_limit(err,
+							 PP_NO_OFFSET,
+							 "max_profile_size",
+							 pp_limits_hard.max_profile_size,
+							 "values of labels make frames with too long names");
+	return code;
 }
 
 /* New locations are numbered from nlocations on, before they exist. */
@@ -107,6 +126,9 @@ extend_stacks(TagFrames *t, PpError *err)
 		PpSample *sample = &p->samples[i];
 		uint32_t start = n;
 
+		/* names may be long */
+		if (i % 64 == 63 && pp_poll(pp_arena_allocator(t->arena)))
+			return pp_fail_canceled(err);
 		/* the last key is the leaf, the first one the root */
 		for (uint32_t k = t->nkeys; k-- > 0;)
 		{
