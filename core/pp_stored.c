@@ -39,6 +39,8 @@
  */
 #include "core/pp_stored.h"
 
+#include "core/pp_stored_check.h"
+
 #include <inttypes.h>
 #include <string.h>
 
@@ -495,7 +497,7 @@ pp_stored_encode(const PpProfile *profile, const PpAlloc *alloc, uint8_t **out, 
 
 	if (scales == NULL)
 		w.code = pp_fail_nomem(err);
-	else
+	else if ((w.code = pp_stored_check(profile, alloc, err)) == PP_OK)
 		write_all(&w, scales);
 	alloc->release(alloc->ctx, scales);
 	if (w.code != PP_OK)
