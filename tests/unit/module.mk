@@ -6,3 +6,5 @@ UNIT_SRCS_test_response = scraper/response.c
 UNIT_SRCS_test_vectors  = tests/unit/textproto.c tests/unit/vector_cases.c
 UNIT_SRCS_test_fetch    = scraper/fetch.c
 UNIT_LIBS_test_fetch    = -lcurl -lpthread
+UNIT_SRCS_test_pp_extremes = tests/unit/pp_operations.c
+UNIT_LIBS_test_pp_extremes = -lpthread
