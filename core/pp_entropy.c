@@ -83,7 +83,7 @@ pp_entropy_scores(const PpGraph *g, int64_t **scores, PpError *err)
 	PpArena *arena = g->report->arena;
 	const PpAlloc *alloc = pp_arena_allocator(arena);
 	Side *sides = alloc->alloc(alloc->ctx, ((size_t) g->nnodes * 2 + 1) * sizeof(*sides));
-	Side *in = sides, *out = sides + g->nnodes;
+	Side *in, *out;
 
 	*scores = pp_arena_array(arena, g->nnodes, sizeof(**scores));
 	if (sides == NULL || *scores == NULL)
@@ -93,6 +93,8 @@ pp_entropy_scores(const PpGraph *g, int64_t **scores, PpError *err)
 	}
 	for (size_t i = 0; i < (size_t) g->nnodes * 2; i++)
 		sides[i] = (Side){0};
+	in = sides;
+	out = sides + g->nnodes;
 	add_edges(g, in, out);
 	for (uint32_t i = 0; i < g->nnodes; i++)
 	{
