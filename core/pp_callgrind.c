@@ -53,13 +53,20 @@ parent_of(const Writer *w, uint32_t node)
 	return w->tree.graph != NULL ? w->tree.parent[node] : PP_NONE;
 }
 
+/* A node without address and line is a function of its own column. */
+static int64_t
+column_of(const PpGraphNode *node)
+{
+	return node->address == 0 && node->line == 0 ? node->column : 0;
+}
+
 static bool
 same_function(const Writer *w, uint32_t a, uint32_t b)
 {
 	const PpGraphNode *x = &w->graph.nodes[a], *y = &w->graph.nodes[b];
 
 	return same_name(x, y) && x->start_line == y->start_line && x->object == y->object &&
-		   parent_of(w, a) == parent_of(w, b);
+		   column_of(x) == column_of(y) && parent_of(w, a) == parent_of(w, b);
 }
 
 static uint64_t
