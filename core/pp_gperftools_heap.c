@@ -149,6 +149,34 @@ bad_line(HeapReader *r, PpBytes line, const char *why)
 /* --- numbers --- */
 
 /*
+ * exp() with the rounding errors of the pprof tool, as built for amd64 with fused
+ * multiplication.  Where objects are much smaller than the sampling interval,
+ * 1 - exp() cancels, and the last bit decides what is printed.  Shibata's method:
+ * reduce by powers of two, a Taylor series of a sixteenth of the rest for
+ * exp() - 1, and four doublings of the argument.
+ */
+static double
+exp_of_tool(double x)
+{
+	static const double log2_e = 1.4426950408889634;
+	/* ln 2 in two parts, the first with zeros enough to make n times it exact */
+	static const double ln2_high = 0.69314718055966295651160180568695;
+	static const double ln2_low = 0.28235290563031577122588448175013e-12;
+	double n = rint(x * log2_e), r, y;
+
+	if (!(fabs(n) < 1000))
+		return exp(x);
+	r = fma(-n, ln2_low, fma(-n, ln2_high, x)) / 16;
+	y = 1.0 / 40320;
+	for (double factorial = 5040, k = 7; k > 0; factorial /= k, k--)
+		y = fma(y, r, 1 / factorial);
+	y *= r;
+	for (int i = 0; i < 3; i++)
+		y *= y + 2;
+	return ldexp(fma(y, y + 2, 1), (int) n);
+}
+
+/*
  * Of allocations of this mean size, one in `rate` bytes was seen: how many there
  * were.  A sample without objects or bytes says nothing.
  */
@@ -165,7 +193,7 @@ scale_up(int64_t rate, int64_t *count, int64_t *size)
 	if (rate <= 1)
 		return true;
 	mean = (double) *size / (double) *count;
-	factor = 1 / (1 - exp(-mean / (double) rate));
+	factor = 1 / (1 - exp_of_tool(-mean / (double) rate));
 	return pp_double_to_int64((double) *count * factor, count) &&
 		   pp_double_to_int64((double) *size * factor, size);
 }
