@@ -156,7 +156,7 @@ skip_colon(PpBytes *text)
 
 /* N, N:, :N or N:M; filter->is_range says whether it was one. */
 static PpCode
-parse_range(PpBytes text, TagFilter *filter, PpError *err)
+parse_range(PpBytes text, TagFilter *filter, const char *what, PpError *err)
 {
 	bool open_low = skip_colon(&text), colon, in_range = true;
 	int64_t first, second;
@@ -184,7 +184,8 @@ parse_range(PpBytes text, TagFilter *filter, PpError *err)
 		return pp_fail(err,
 					   PP_EINVALID,
 					   PP_NO_OFFSET,
-					   "bound of a label range is out of range for bigint");
+					   "%s has a bound that is out of range for bigint",
+					   what);
 	filter->is_range = true;
 	return PP_OK;
 }
@@ -234,7 +235,7 @@ compile_tag_filter(TagFilter *filter, PpBytes text, const char *what, const PpSe
 	key = next_part(&value, '=', &filter->has_key);
 	if (filter->has_key)
 		filter->key = key;
-	code = parse_range(value, filter, err);
+	code = parse_range(value, filter, what, err);
 	if (code != PP_OK || filter->is_range)
 		return code;
 	return compile_tag_regexes(filter, value, what, arena, err);

@@ -157,6 +157,7 @@ pp_profile_keep_types(const PpProfile *p, const PpBytes *names, uint32_t n, PpAr
 					  PpProfile **out, PpError *err)
 {
 	uint32_t *columns = pp_arena_array(arena, n, sizeof(*columns));
+	bool same = n == p->ntypes;
 
 	if (columns == NULL)
 		return pp_fail_nomem(err);
@@ -170,8 +171,11 @@ pp_profile_keep_types(const PpProfile *p, const PpBytes *names, uint32_t n, PpAr
 			nth += pp_bytes_eq(names[k], names[i]) != 0;
 		if ((columns[i] = find_column(p, names[i], nth)) == PP_NONE)
 			return no_such_type(p, names[i], err);
+		same = same && columns[i] == i;
 	}
 	*out = (PpProfile *) p; /* only read by keep_columns, which replaces it */
+	if (same)
+		return PP_OK;
 	return keep_columns(out, columns, n, arena, err);
 }
 

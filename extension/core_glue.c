@@ -122,7 +122,7 @@ core_raise(const PpError *err)
 			pprof_can_raise(err->setting, err->limit)
 				? errhint("Raise \"pprof.%s\" if the input is to be trusted.", err->setting)
 			: err->code == PP_EINCOMPATIBLE
-				? errhint("Keep what all have with pprof.keep_sample_types(), or group the profiles.")
+				? errhint("Group the profiles by sample type, or keep the types that all have with pprof.keep_sample_types().")
 				: 0);
 	pg_unreachable();
 }

@@ -48,7 +48,13 @@ CREATE FUNCTION pprof.normalize(p pprof.profile, base pprof.profile) RETURNS ppr
     LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 500
     AS 'MODULE_PATHNAME', 'pprof_normalize';
 COMMENT ON FUNCTION pprof.normalize(pprof.profile, pprof.profile)
-    IS 'p with each column scaled so that its sum becomes that of base (pprof -normalize)';
+    IS 'p with each column scaled so that its sum becomes that of base (pprof -normalize); NORMALIZE is a keyword, so this name needs its schema or quotes, or use scale_to';
+
+CREATE FUNCTION pprof.scale_to(p pprof.profile, base pprof.profile) RETURNS pprof.profile
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 500
+    AS 'MODULE_PATHNAME', 'pprof_normalize';
+COMMENT ON FUNCTION pprof.scale_to(pprof.profile, pprof.profile)
+    IS 'another name of normalize';
 
 CREATE FUNCTION pprof.scale(p pprof.profile, ratio double precision) RETURNS pprof.profile
     LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 300
