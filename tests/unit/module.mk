@@ -8,3 +8,4 @@ UNIT_SRCS_test_fetch    = scraper/fetch.c
 UNIT_LIBS_test_fetch    = -lcurl -lpthread
 UNIT_SRCS_test_pp_extremes = tests/unit/pp_operations.c
 UNIT_LIBS_test_pp_extremes = -lpthread
+UNIT_SRCS_test_pp_extreme_values = tests/unit/pp_operations.c

@@ -4,12 +4,15 @@
  */
 #include "pp_operations.h"
 
+#include "core/pp_aggregate.h"
 #include "core/pp_algebra.h"
 #include "core/pp_codec.h"
+#include "core/pp_content.h"
 #include "core/pp_edit.h"
 #include "core/pp_merge.h"
+#include "core/pp_predicates.h"
 #include "core/pp_reduce.h"
-#include "core/pp_tree.h"
+#include "core/pp_render.h"
 #include "core/pp_truncate.h"
 
 #include <stdlib.h>
@@ -411,6 +414,123 @@ comments(Operands *x, PpError *err)
 	return pp_comments_text(x->p, &x->options, x->search, x->arena, x->out, err);
 }
 
+static PpCode
+dot(Operands *x, PpError *err)
+{
+	return pp_dot_text(x->p, &x->options, x->search, x->arena, x->out, err);
+}
+
+static PpCode
+dot_untrimmed(Operands *x, PpError *err)
+{
+	x->options.trim = false;
+	return dot(x, err);
+}
+
+static PpCode
+dot_call_tree(Operands *x, PpError *err)
+{
+	x->options.call_tree = true;
+	return dot(x, err);
+}
+
+static PpCode
+callgrind(Operands *x, PpError *err)
+{
+	return pp_callgrind_text(x->p, &x->options, x->search, x->arena, x->out, err);
+}
+
+static PpCode
+callgrind_call_tree(Operands *x, PpError *err)
+{
+	x->options.call_tree = true;
+	return callgrind(x, err);
+}
+
+static PpCode
+topproto(Operands *x, PpError *err)
+{
+	PpProfile *result = NULL;
+	PpCode code = pp_topproto(x->p, &x->options, x->search, x->arena, &result, err);
+
+	return keep(x, code, result, err);
+}
+
+/* --- renderings --- */
+
+static PpCode
+prepare(Operands *x, PpRender *render, PpError *err)
+{
+	PpBytes none = {"", 0};
+
+	return pp_render_prepare(x->p, none, &x->options, x->search, x->arena, render, err);
+}
+
+static PpCode
+folded(Operands *x, PpError *err)
+{
+	PpRender render;
+	PpCode code = prepare(x, &render, err);
+
+	return code == PP_OK ? pp_folded_text(&render, x->arena, x->out, err) : code;
+}
+
+static PpCode
+folded_lines(Operands *x, PpError *err)
+{
+	x->options.granularity = PP_BY_LINES;
+	return folded(x, err);
+}
+
+static PpCode
+speedscope(Operands *x, PpError *err)
+{
+	PpRender render;
+	PpCode code = prepare(x, &render, err);
+
+	if (code == PP_OK)
+		code = pp_speedscope_text(&render, x->arena, x->out, err);
+	return code == PP_EINVALID ? PP_OK : code; /* negative values are not drawn */
+}
+
+static PpCode
+json(Operands *x, PpError *err)
+{
+	return pp_json_text(x->p, x->out, err);
+}
+
+/* --- content --- */
+
+static PpCode
+equal(Operands *x, PpError *err)
+{
+	uint64_t hash;
+	bool same;
+	PpCode code = pp_profile_hash(x->p, x->arena, &hash, err);
+
+	if (code == PP_OK)
+		code = pp_profile_equal(x->p, x->p, x->arena, &same, err);
+	return code == PP_OK && !same ? pp_fail(err, PP_EINVALID, PP_NO_OFFSET, "not equal to itself")
+								  : code;
+}
+
+static PpCode
+aggregate(Operands *x, PpError *err)
+{
+	PpProfile *result = NULL;
+	PpCode code = pp_profile_aggregate(x->p, PP_BY_FILES, false, false, x->arena, &result, err);
+
+	return keep(x, code, result, err);
+}
+
+static PpCode
+has_function(Operands *x, PpError *err)
+{
+	bool found;
+
+	return pp_profile_has_function(x->p, pp_bytes_cstr("zz"), x->search, x->arena, &found, err);
+}
+
 /* --- filters: the option that `field` points to in x->options --- */
 
 static PpCode
@@ -491,6 +611,19 @@ const Operation operations[] = {
 	{"tags", tags},
 	{"label values", label_values},
 	{"comments", comments},
+	{"dot", dot},
+	{"dot, untrimmed", dot_untrimmed},
+	{"dot -call_tree", dot_call_tree},
+	{"callgrind", callgrind},
+	{"callgrind -call_tree", callgrind_call_tree},
+	{"topproto", topproto},
+	{"folded", folded},
+	{"folded by lines", folded_lines},
+	{"speedscope", speedscope},
+	{"JSON", json},
+	{"equality", equal},
+	{"aggregate", aggregate},
+	{"has_function", has_function},
 	{"focus", filter_focus},
 	{"ignore", filter_ignore},
 	{"hide", filter_hide},
