@@ -15,9 +15,15 @@
 #include "profile_render.h"
 #include "profile_report.h"
 
+/* It is read once and kept for long. */
+#define PGO_GZIP_LEVEL 9
+
 PPROF_FUNCTION(pprof_to_folded);
 PPROF_FUNCTION(pprof_to_jsonb);
+PPROF_FUNCTION(pprof_to_pgo);
 PPROF_FUNCTION(pprof_to_speedscope);
+PPROF_FUNCTION(pprof_to_svg);
+PPROF_FUNCTION(pprof_to_svg_diff);
 
 PpRender
 profile_render(const PpProfile *profile, const RenderRequest *request, PpArena *arena)
@@ -122,4 +128,102 @@ pprof_to_jsonb(PG_FUNCTION_ARGS)
 	CORE_CHECK(pp_json_text(profile, &out, &err), &err);
 	pp_arena_free(arena);
 	return buffer_jsonb(&out);
+}
+
+Datum
+pprof_to_pgo(PG_FUNCTION_ARGS)
+{
+	PpAlloc *alloc = core_alloc_create(CurrentMemoryContext);
+	PpArena *arena = core_arena_create();
+	PpProfile *profile;
+	uint8_t *plain, *packed;
+	size_t plain_len, packed_len;
+	PpError err;
+
+	CORE_CHECK(pp_profile_pgo(PG_GETARG_PROFILE(0, arena), PG_GETARG_INT32(1), arena, &profile, &err),
+			   &err);
+	CORE_CHECK(pp_profile_encode(profile, alloc, &plain, &plain_len, &err), &err);
+	pp_arena_free(arena);
+	CORE_CHECK(pp_gzip(plain, plain_len, PGO_GZIP_LEVEL, alloc, &packed, &packed_len, &err), &err);
+	pfree(plain);
+	return pprof_varlena(packed, packed_len);
+}
+
+/* --- pictures --- */
+
+/* The arguments from `first` on: sample_type, title, width, max_nodes, options. */
+typedef struct SvgRequest
+{
+	RenderRequest render;
+	PpSvgOptions svg;
+} SvgRequest;
+
+static SvgRequest
+svg_request(FunctionCallInfo fcinfo, int first)
+{
+	SvgRequest request = {
+		.render = {.sample_type = core_bytes(PG_GETARG_TEXT_PP(first)),
+				   .options = PG_GETARG_JSONB_P(first + 4)},
+		.svg = {.title = core_bytes(PG_GETARG_TEXT_PP(first + 1)),
+				.width = PG_GETARG_INT32(first + 2),
+				.max_nodes = PG_GETARG_INT32(first + 3)},
+	};
+
+	return request;
+}
+
+/* Draw; the column's name and unit are those of `render`. */
+static text *
+draw_svg(PpTree *left, PpTree *right, const PpRender *render, PpSvgOptions *options)
+{
+	const PpValueType *type = &render->p->types[render->column];
+	PpArena *arena = core_arena_create();
+	PpBuf out;
+	PpError err;
+
+	options->type = pp_str(render->p, type->type);
+	options->unit = pp_str(render->p, type->unit);
+	pp_buf_init(&out, core_alloc_create(CurrentMemoryContext));
+	CORE_CHECK(pp_svg_text(left, right, options, arena, &out, &err), &err);
+	pp_arena_free(arena);
+	return buffer_text(&out);
+}
+
+/* A profile that diff() made is drawn as what it is: its two sides. */
+Datum
+pprof_to_svg(PG_FUNCTION_ARGS)
+{
+	PpArena *arena = core_arena_create();
+	SvgRequest request = svg_request(fcinfo, 1);
+	PpRender render = profile_render(PG_GETARG_PROFILE(0, arena), &request.render, arena);
+	PpRender base, rest;
+	PpTree *left, *right = NULL;
+	PpError err;
+
+	if (pp_profile_is_difference(render.p))
+	{
+		CORE_CHECK(pp_render_split(&render, arena, &base, &rest, &err), &err);
+		left = profile_tree(&base, PP_RULES_PPROF);
+		right = profile_tree(&rest, PP_RULES_PPROF);
+	}
+	else
+		left = profile_tree(&render, PP_RULES_PPROF);
+	PG_RETURN_TEXT_P(draw_svg(left, right, &render, &request.svg));
+}
+
+Datum
+pprof_to_svg_diff(PG_FUNCTION_ARGS)
+{
+	PpArena *arena = core_arena_create();
+	SvgRequest request = svg_request(fcinfo, 2);
+	PpRender sides[2];
+	PpTree *left, *right;
+	PpError err;
+
+	for (int i = 0; i < 2; i++)
+		sides[i] = profile_render(PG_GETARG_PROFILE(i, arena), &request.render, arena);
+	CORE_CHECK(pp_render_comparable(&sides[0], &sides[1], &err), &err);
+	left = profile_tree(&sides[0], PP_RULES_PPROF);
+	right = profile_tree(&sides[1], PP_RULES_PPROF);
+	PG_RETURN_TEXT_P(draw_svg(left, right, &sides[0], &request.svg));
 }

@@ -72,3 +72,28 @@ COMMENT ON FUNCTION pprof.to_jsonb(pprof.profile)
 
 CREATE CAST (pprof.profile AS jsonb) WITH FUNCTION pprof.to_jsonb(pprof.profile);
 COMMENT ON CAST (pprof.profile AS jsonb) IS 'the same as to_jsonb';
+
+CREATE FUNCTION pprof.to_pgo(p pprof.profile, keep_locations integer DEFAULT 0) RETURNS bytea
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 1000
+    AS 'MODULE_PATHNAME', 'pprof_to_pgo';
+COMMENT ON FUNCTION pprof.to_pgo(pprof.profile, integer)
+    IS 'the file for `go build -pgo=FILE`: a CPU profile with function names, lines and start lines alone; keep_locations shortens stacks to their innermost ones (below 1: none; Go 1.26 reads two)';
+
+CREATE FUNCTION pprof.to_svg(
+        p pprof.profile, sample_type text DEFAULT '', title text DEFAULT '',
+        width integer DEFAULT 1200, max_nodes integer DEFAULT 16384, options jsonb DEFAULT '{}')
+    RETURNS text
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 2000
+    AS 'MODULE_PATHNAME', 'pprof_to_svg';
+COMMENT ON FUNCTION pprof.to_svg(pprof.profile, text, text, integer, integer, jsonb)
+    IS 'flame graph as a picture: self-contained SVG without scripts, ASCII, root at the top; says how many frames are too narrow or too deep to draw; a profile that diff() made is drawn as to_svg_diff draws its sides';
+
+CREATE FUNCTION pprof.to_svg_diff(
+        baseline pprof.profile, comparison pprof.profile, sample_type text DEFAULT '',
+        title text DEFAULT '', width integer DEFAULT 1200, max_nodes integer DEFAULT 16384,
+        options jsonb DEFAULT '{}')
+    RETURNS text
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 3000
+    AS 'MODULE_PATHNAME', 'pprof_to_svg_diff';
+COMMENT ON FUNCTION pprof.to_svg_diff(pprof.profile, pprof.profile, text, text, integer, integer, jsonb)
+    IS 'two profiles as one flame graph in SVG: frames are as wide as both together, red where the comparison has the larger share, blue where the baseline has';

@@ -1,4 +1,4 @@
--- renderings: folded stacks, speedscope, JSON, call tree, differences as flame graphs
+-- renderings: folded stacks, speedscope, JSON, call tree, differences as flame graphs, SVG, profiles for go build
 \getenv abs_srcdir PG_ABS_SRCDIR
 \set data :abs_srcdir '/data/pprof/'
 SELECT set_config('test.data', :'data', false) \g /dev/null
@@ -92,6 +92,19 @@ SELECT * FROM flamegraph_diff(NULL::profile, NULL::profile);
 SELECT * FROM flamegraph_diff(NULL::profile);
 -- the column names that Grafana's panel looks for
 SELECT p.proargnames[7:] FROM pg_proc p WHERE p.oid = 'pprof.flamegraph_diff(pprof.profile, pprof.profile, text, integer, text, jsonb)'::regprocedure;
+-- what a compiler takes is a profile again: same total, one column, no labels, no mappings
+SELECT total(g) = total(p, 'samples') AS total, (SELECT count(*) FROM sample_types(g)) AS types,
+       (SELECT count(*) FROM frames(g) WHERE filename IS NOT NULL OR mapping IS NOT NULL OR system_name IS NOT NULL) AS files,
+       to_folded(g) = to_folded(p, 'samples') AS stacks
+  FROM file('go/go123-a-cpu.pb.gz') p, CAST(to_pgo(p) AS profile) g;
+SELECT max(depth) FROM CAST(to_pgo(file('go/go123-a-cpu.pb.gz'), 2) AS profile) g, LATERAL (SELECT count(*) AS depth FROM frames(g) WHERE NOT inlined GROUP BY sample_id) f;
+
+-- pictures: text like any other, of one profile, of two, and of a difference
+SELECT regexp_replace(to_svg(file('in/basic.pb'), 'samples', 'a <title> & more', 640, 8), '#[0-9a-f]{6}', '#', 'g');
+SELECT to_svg_diff(file('in/old.pb'), file('in/new.pb'), width => 300) ~ '<title>f4: 0 .0.00%. in the baseline, 5ms .1.96%. in the comparison: .1.96%</title>' AS both,
+       to_svg(diff(file('in/new.pb'), file('in/old.pb'))) = to_svg_diff(file('in/old.pb'), file('in/new.pb')) AS difference;
+SELECT bool_and(octet_length(svg) = length(svg) AND svg ~ '^<svg [^\x01-\x09]*</svg>\n$') AS ascii FROM profiles, to_svg(p) svg;
+
 -- options of flame graphs
 SELECT level, value, self, label FROM flamegraph(file('in/basic.pb'), 'samples', options => '{"focus": "walk", "hide": "main"}');
 SELECT level, value, self, label FROM flamegraph(file('in/drop.pb'), options => '{"all_frames": true}') ORDER BY ord LIMIT 3;
@@ -106,5 +119,10 @@ SELECT * FROM flamegraph_diff(file('in/basic.pb'), file('in/basic.pb'), rules =>
 SELECT to_folded(file('in/basic.pb'), 'wall');
 SELECT to_folded(file('in/basic.pb'), options => '{"focsu": "x"}');
 SELECT count(*) FROM call_tree(file('in/basic.pb'), granularity => 'packages');
+SELECT to_svg(file('in/basic.pb'), width => 0);
+SELECT to_svg_diff(file('in/basic.pb'), file('in/heap.pb'));
+SELECT to_pgo(file('go/go119-a-cpu.pb.gz'));
+SELECT to_pgo(file('go/go123-a-heap.pb.gz'));
+SELECT to_pgo(diff(file('go/go123-a-cpu.pb.gz'), file('go/go123-b-cpu.pb.gz')));
 DROP TABLE profiles;
 DROP FUNCTION file, derived;
