@@ -36,28 +36,98 @@ SELECT format('| `%s.%s(%s) → %s` | %s |', p.pronamespace::regnamespace, p.pro
  WHERE p.prokind = 'a'
  ORDER BY p.proname, 1;
 
-\qecho
-\qecho '## Functions and procedures'
-\qecho
-\qecho 'Without the support functions of types, casts, operators and aggregates.'
-\qecho
-\qecho '| function | what it does |'
-\qecho '| --- | --- |'
-SELECT format('| `%s.%s(%s)%s` | %s |', p.pronamespace::regnamespace, p.proname,
-              pg_temp.cell(pg_get_function_arguments(p.oid)),
-              ' → ' || pg_temp.cell(pg_get_function_result(p.oid)),
-              pg_temp.cell(obj_description(p.oid, 'pg_proc')))
-  FROM pg_proc p JOIN member m ON m.classid = 'pg_proc'::regclass AND m.objid = p.oid
+-- Functions by whom they are for: what is about a value is open to all, the rest to roles.
+CREATE TEMP VIEW listed AS
+SELECT p.oid, p.proname,
+       format('| `%s.%s(%s)%s` | %s |', p.pronamespace::regnamespace, p.proname,
+              pg_temp.cell(arguments.text), ' → ' || pg_temp.cell(pg_get_function_result(p.oid)),
+              pg_temp.cell(obj_description(p.oid, 'pg_proc'))) AS line,
+       'pprof.profile'::regtype = ANY (p.proargtypes::oid[]) OR 'pprof.profile[]'::regtype = ANY (p.proargtypes::oid[]) AS takes_profile,
+       p.prorettype = 'pprof.profile'::regtype AS gives_profile,
+       EXISTS (SELECT FROM aclexplode(coalesce(p.proacl, acldefault('f', p.proowner))) a
+                WHERE a.grantee = 0 AND a.privilege_type = 'EXECUTE') AS for_all,
+       ARRAY(SELECT r.rolname FROM aclexplode(p.proacl) a JOIN pg_roles r ON r.oid = a.grantee
+              WHERE r.rolname LIKE 'pprof%') AS roles
+  FROM pg_proc p JOIN member m ON m.classid = 'pg_proc'::regclass AND m.objid = p.oid,
+       LATERAL (SELECT replace(regexp_replace(pg_get_function_arguments(p.oid),
+                                             '(DEFAULT (''[^'']*''|NULL))::[a-z]+( with time zone)?(\[\])?', '\1', 'g'),
+                              'timestamp with time zone', 'timestamptz') AS text) arguments
  WHERE p.prokind IN ('f', 'p')
    AND NOT EXISTS (SELECT FROM pg_type t WHERE p.oid IN (t.typinput, t.typoutput, t.typreceive, t.typsend, t.typmodin, t.typmodout))
    AND NOT EXISTS (SELECT FROM pg_aggregate a
                     WHERE p.oid IN (a.aggtransfn, a.aggfinalfn, a.aggcombinefn, a.aggserialfn, a.aggdeserialfn))
-   AND NOT EXISTS (SELECT FROM pg_operator o WHERE p.oid IN (o.oprcode, o.oprrest, o.oprjoin))
+   AND NOT EXISTS (SELECT FROM pg_operator o WHERE p.oid IN (o.oprrest, o.oprjoin))
    AND NOT EXISTS (SELECT FROM pg_amproc a WHERE a.amproc = p.oid)
-   AND NOT EXISTS (SELECT FROM pg_cast c WHERE c.castfunc = p.oid)
    AND NOT EXISTS (SELECT FROM pg_proc s WHERE s.prosupport = p.oid)
-   AND p.prorettype <> ALL (ARRAY['trigger', 'event_trigger']::regtype[])
- ORDER BY p.proname, 1;
+   AND p.prorettype <> ALL (ARRAY['trigger', 'event_trigger']::regtype[]);
+
+CREATE TEMP VIEW sectioned AS
+SELECT line, proname,
+       CASE WHEN for_all AND takes_profile AND gives_profile THEN 1
+            WHEN for_all AND takes_profile THEN 2
+            WHEN for_all AND gives_profile THEN 3
+            WHEN for_all THEN 4
+            WHEN 'pprof_read' = ANY (roles) THEN 5
+            WHEN 'pprof_ingest' = ANY (roles) THEN 6
+            WHEN 'pprof_admin' = ANY (roles) THEN 7
+            ELSE 8 END AS section
+  FROM listed;
+
+\qecho
+\qecho '## Functions and procedures'
+\qecho
+\qecho 'Without the support functions of types, operator classes and aggregates. Functions of values read no tables and are open to all;'
+\qecho 'the others are for members of the roles named. An argument called by name (`=>`) may be left out where it has a default.'
+\qecho
+\qecho '### From profiles to profiles'
+\qecho
+\qecho '| function | what it does |'
+\qecho '| --- | --- |'
+SELECT line FROM sectioned WHERE section = 1 ORDER BY proname, 1;
+\qecho
+\qecho '### What a profile says'
+\qecho
+\qecho '| function | what it does |'
+\qecho '| --- | --- |'
+SELECT line FROM sectioned WHERE section = 2 ORDER BY proname, 1;
+\qecho
+\qecho '### Profiles from bytes and texts'
+\qecho
+\qecho '| function | what it does |'
+\qecho '| --- | --- |'
+SELECT line FROM sectioned WHERE section = 3 ORDER BY proname, 1;
+\qecho
+\qecho '### Other values'
+\qecho
+\qecho '| function | what it does |'
+\qecho '| --- | --- |'
+SELECT line FROM sectioned WHERE section = 4 ORDER BY proname, 1;
+\qecho
+\qecho '### Stored profiles, for pprof_read'
+\qecho
+\qecho '| function | what it does |'
+\qecho '| --- | --- |'
+SELECT line FROM sectioned WHERE section = 5 ORDER BY proname, 1;
+\qecho
+\qecho '### Storing, for pprof_ingest'
+\qecho
+\qecho '| function | what it does |'
+\qecho '| --- | --- |'
+SELECT line FROM sectioned WHERE section = 6 ORDER BY proname, 1;
+\qecho
+\qecho '### Administration, for pprof_admin'
+\qecho
+\qecho '| function | what it does |'
+\qecho '| --- | --- |'
+SELECT line FROM sectioned WHERE section = 7 ORDER BY proname, 1;
+\qecho
+\qecho '### Inside, for the owner only'
+\qecho
+\qecho 'Steps that the functions above are made of; nobody needs to call them.'
+\qecho
+\qecho '| function | what it does |'
+\qecho '| --- | --- |'
+SELECT line FROM sectioned WHERE section = 8 ORDER BY proname, 1;
 
 \qecho
 \qecho '## Operators and casts'
