@@ -17,10 +17,15 @@ extern PpCode pp_profile_decode(const uint8_t *data, size_t len, const PpLimits 
 
 /*
  * Like pp_profile_decode, but unpacks gzip first (the inflated bytes then live
- * in the arena), refuses empty input, and names legacy formats it does not read.
+ * in the arena), refuses empty input, reads the older formats of
+ * gperftools, and names others.  This is what the pprof tool reads.
  */
 extern PpCode pp_profile_read(const uint8_t *data, size_t len, const PpLimits *limits,
 							  PpArena *arena, PpProfile **profile, PpError *err);
+
+/* The same for bytes that are not compressed. */
+extern PpCode pp_profile_read_plain(const uint8_t *data, size_t len, const PpLimits *limits,
+									PpArena *arena, PpProfile **profile, PpError *err);
 
 /*
  * Encode as profile.proto: fields in number order, strings interned in the

@@ -5,7 +5,7 @@
 #ifndef PP_FORMATS_H
 #define PP_FORMATS_H
 
-#include "core/pp_profile.h"
+#include "core/pp_builder.h"
 
 typedef enum PpFormat
 {
@@ -32,9 +32,35 @@ typedef struct PpFormatOptions
 	int64_t period;
 } PpFormatOptions;
 
+/* For readers: one column, and the period, as the options say. */
+extern void pp_format_header(PpBuilder *b, const PpFormatOptions *options);
+
 /* What each reader of a format is; data is not compressed. */
 typedef PpCode PpFormatReader(const PpFormatOptions *options, const uint8_t *data, size_t len,
 							  const PpLimits *limits, PpArena *arena, PpProfile **profile,
 							  PpError *err);
+
+/* "folded" is also called "groups" and "collapsed". */
+extern bool pp_format_by_name(PpBytes name, PpFormat *format);
+extern const char *pp_format_name(PpFormat format); /* the first of them */
+
+/*
+ * The format of bytes that are not compressed; PP_FORMAT_AUTO if it cannot be
+ * told.  Lines, tries and trees never can: any bytes may be some.
+ */
+extern PpFormat pp_format_detect(const uint8_t *data, size_t len);
+
+/*
+ * Read a profile: gzip and zlib are unpacked first, whatever the format.
+ * Formats with types of their own ignore the options.
+ */
+extern PpCode pp_format_read(PpFormat format, const PpFormatOptions *options, const uint8_t *data,
+							 size_t len, const PpLimits *limits, PpArena *arena,
+							 PpProfile **profile, PpError *err);
+
+/* The same for bytes that are unpacked. */
+extern PpCode pp_format_read_plain(PpFormat format, const PpFormatOptions *options,
+								   const uint8_t *data, size_t len, const PpLimits *limits,
+								   PpArena *arena, PpProfile **profile, PpError *err);
 
 #endif

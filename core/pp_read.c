@@ -26,6 +26,19 @@ read_other(const uint8_t *data, size_t len, const PpLimits *limits, PpArena *are
 }
 
 PpCode
+pp_profile_read_plain(const uint8_t *data, size_t len, const PpLimits *limits, PpArena *arena,
+					  PpProfile **profile, PpError *err)
+{
+	PpCode code;
+
+	*profile = NULL;
+	if (len == 0)
+		return pp_fail(err, PP_EMALFORMED, 0, "empty input file");
+	code = pp_profile_decode(data, len, limits, arena, profile, err);
+	return code == PP_EMALFORMED ? read_other(data, len, limits, arena, profile, err) : code;
+}
+
+PpCode
 pp_profile_read(const uint8_t *data, size_t len, const PpLimits *limits, PpArena *arena,
 				PpProfile **profile, PpError *err)
 {
@@ -38,8 +51,5 @@ pp_profile_read(const uint8_t *data, size_t len, const PpLimits *limits, PpArena
 		pp_inflate_arena(pp_container_guess(data, len), data, len, limits, arena, &plain, &plain_len, err);
 	if (code != PP_OK)
 		return code;
-	if (plain_len == 0)
-		return pp_fail(err, PP_EMALFORMED, 0, "empty input file");
-	code = pp_profile_decode(plain, plain_len, limits, arena, profile, err);
-	return code == PP_EMALFORMED ? read_other(plain, plain_len, limits, arena, profile, err) : code;
+	return pp_profile_read_plain(plain, plain_len, limits, arena, profile, err);
 }

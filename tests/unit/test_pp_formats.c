@@ -1,0 +1,199 @@
+/*
+ * test_pp_formats.c
+ *		Names and detection of formats, containers around all of them.
+ */
+#include "stacks_text.h"
+
+#include "core/pp_inflate.h"
+
+static PpFormat
+detect(const char *text)
+{
+	return pp_format_detect((const uint8_t *) text, strlen(text));
+}
+
+static void
+test_names(void **state)
+{
+	static const struct
+	{
+		const char *name;
+		PpFormat format;
+	} names[] = {
+		{"auto", PP_FORMAT_AUTO},
+		{"pprof", PP_FORMAT_PPROF},
+		{"folded", PP_FORMAT_FOLDED},
+		{"groups", PP_FORMAT_FOLDED},
+		{"collapsed", PP_FORMAT_FOLDED},
+		{"lines", PP_FORMAT_LINES},
+		{"trie", PP_FORMAT_TRIE},
+		{"tree", PP_FORMAT_TREE},
+		{"speedscope", PP_FORMAT_SPEEDSCOPE},
+		{"gperftools_cpu", PP_FORMAT_GPERFTOOLS_CPU},
+		{"gperftools_heap", PP_FORMAT_GPERFTOOLS_HEAP},
+	};
+	PpFormat format;
+
+	for (size_t i = 0; i < sizeof(names) / sizeof(names[0]); i++)
+	{
+		assert_true(pp_format_by_name(pp_bytes_cstr(names[i].name), &format));
+		assert_int_equal(format, names[i].format);
+	}
+	assert_false(pp_format_by_name(pp_bytes_cstr("Folded"), &format));
+	assert_false(pp_format_by_name(pp_bytes_cstr(""), &format));
+	assert_string_equal(pp_format_name(PP_FORMAT_FOLDED), "folded");
+}
+
+static void
+test_detect(void **state)
+{
+	assert_int_equal(detect(""), PP_FORMAT_AUTO);
+	assert_int_equal(detect("main;a 3\nmain;b 4\n"), PP_FORMAT_FOLDED);
+	assert_int_equal(detect("main;a\nmain;b -4"), PP_FORMAT_FOLDED);
+	assert_int_equal(detect("main;\xc3\xa4 1.5"), PP_FORMAT_FOLDED);
+	assert_int_equal(detect("\xef\xbb\xbf\n {\"a\":1}"), PP_FORMAT_SPEEDSCOPE);
+	assert_int_equal(detect("{"), PP_FORMAT_SPEEDSCOPE);
+	assert_int_equal(detect("hello world"), PP_FORMAT_AUTO);
+	assert_int_equal(detect("threadcreate profile: total 7\n1 @ 0x1\n"), PP_FORMAT_AUTO);
+	assert_int_equal(detect("heap profile: 1: 2 [3: 4] @ heapprofile\n"), PP_FORMAT_GPERFTOOLS_HEAP);
+	assert_int_equal(pp_format_detect((const uint8_t *) "\x00\x01\x02", 3), PP_FORMAT_AUTO);
+	assert_int_equal(pp_format_detect((const uint8_t *) "\x0a\xff", 2), PP_FORMAT_AUTO);
+	assert_int_equal(pp_format_detect((const uint8_t *) "\x32\x00", 2), PP_FORMAT_PPROF);
+}
+
+/* Whatever is a profile.proto is taken for one. */
+static void
+detect_file(const char *name, Bytes b)
+{
+	PpArena *arena = pp_arena_new(&pp_alloc_malloc);
+	const uint8_t *plain;
+	size_t len;
+	PpProfile *p;
+
+	if (pp_inflate_arena(pp_container_detect(b.data, b.len),
+						 b.data,
+						 b.len,
+						 &pp_limits_default,
+						 arena,
+						 &plain,
+						 &len,
+						 NULL) == PP_OK &&
+		pp_profile_decode(plain, len, &pp_limits_default, arena, &p, NULL) == PP_OK)
+	{
+		PpFormat format = pp_format_detect(plain, len);
+
+		if (format != PP_FORMAT_PPROF)
+			fail_msg("%s is taken for %s", name, pp_format_name(format));
+	}
+	pp_arena_free(arena);
+}
+
+static void
+test_detect_files(void **state)
+{
+	assert_true(each_file(TEST_DATA "in/", ".pb", detect_file) > 5);
+	assert_true(each_file(TEST_DATA "go/", ".pb.gz", detect_file) > 5);
+}
+
+/* Read, and compare with these stacks. */
+static void
+expect_read(PpFormat format, const uint8_t *data, size_t len, const char *expected)
+{
+	PpArena *arena = pp_arena_new(&pp_alloc_malloc);
+	PpProfile *p;
+	PpError err;
+
+	if (pp_format_read(format, NULL, data, len, &pp_limits_default, arena, &p, &err) != PP_OK)
+		fail_msg("%s", err.message);
+	assert_string_equal(stacks_text(p), expected);
+	pp_arena_free(arena);
+}
+
+static void
+expect_code(PpFormat format, const void *data, size_t len, PpCode code, const char *part)
+{
+	PpArena *arena = pp_arena_new(&pp_alloc_malloc);
+	PpProfile *p;
+	PpError err = {.code = PP_OK};
+
+	assert_int_equal(pp_format_read(format, NULL, data, len, &pp_limits_default, arena, &p, &err),
+					 code);
+	if (strstr(err.message, part) == NULL)
+		fail_msg("\"%s\" is not in \"%s\"", part, err.message);
+	pp_arena_free(arena);
+}
+
+static void
+test_containers(void **state)
+{
+	static const char text[] = "main;a 3\nmain;b 4\n", expected[] = "main;a 3|main;b 4|";
+	/* the same in zlib, as Python's zlib.compress() writes it */
+	static const uint8_t zlib[] = {0x78, 0x9c, 0xcb, 0x4d, 0xcc, 0xcc, 0xb3, 0x4e,
+								   0x54, 0x30, 0xe6, 0xca, 0x05, 0x31, 0x92, 0x14,
+								   0x4c, 0xb8, 0x00, 0x37, 0x3c, 0x05, 0x3f};
+	uint8_t *gzip, *twice;
+	size_t len;
+
+	expect_read(PP_FORMAT_AUTO, (const uint8_t *) text, sizeof(text) - 1, expected);
+	expect_read(PP_FORMAT_AUTO, zlib, sizeof(zlib), expected);
+	assert_int_equal(pp_gzip((const uint8_t *) text, sizeof(text) - 1, 6, &pp_alloc_malloc, &gzip, &len, NULL),
+					 PP_OK);
+	expect_read(PP_FORMAT_AUTO, gzip, len, expected);
+	expect_read(PP_FORMAT_FOLDED, gzip, len, expected);
+	/* two members */
+	twice = malloc(len * 2);
+	memcpy(twice, gzip, len);
+	memcpy(twice + len, gzip, len);
+	expect_read(PP_FORMAT_AUTO, twice, len * 2, "main;a 6|main;b 8|");
+	twice[len * 2 - 1] ^= 1;
+	expect_code(PP_FORMAT_AUTO, twice, len * 2, PP_EMALFORMED, "");
+	free(twice);
+	free(gzip);
+}
+
+/* Letters that could be the header of zlib, before what cannot be its data. */
+static void
+test_text_like_zlib(void **state)
+{
+	static const char text[] = "XGetImage;main 3\n";
+
+	assert_int_equal(pp_container_detect((const uint8_t *) text, sizeof(text) - 1), PP_ZLIB);
+	expect_read(PP_FORMAT_AUTO, (const uint8_t *) text, sizeof(text) - 1, "XGetImage;main 3|");
+}
+
+static void
+test_empty_input(void **state)
+{
+	expect_code(PP_FORMAT_AUTO, "", 0, PP_EMALFORMED, "empty input");
+	expect_code(PP_FORMAT_PPROF, "", 0, PP_EMALFORMED, "empty input");
+	expect_read(PP_FORMAT_FOLDED, (const uint8_t *) "", 0, "");
+	expect_read(PP_FORMAT_LINES, (const uint8_t *) "", 0, "");
+	expect_read(PP_FORMAT_TRIE, (const uint8_t *) "", 0, "");
+	expect_code(PP_FORMAT_TREE, "", 0, PP_EMALFORMED, "ends inside");
+	expect_code(PP_FORMAT_SPEEDSCOPE, "", 0, PP_EMALFORMED, "too early");
+}
+
+static void
+test_refusals(void **state)
+{
+	expect_code(PP_FORMAT_AUTO, "hello world\n", 12, PP_EMALFORMED, "no format that can be told");
+	expect_code(PP_FORMAT_AUTO, "PERFILE2\0\0", 10, PP_EUNSUPPORTED, "perf.data");
+	expect_code(PP_FORMAT_AUTO, "threadcreate profile: total 7\n", 30, PP_EUNSUPPORTED, "count profile");
+	expect_code(PP_FORMAT_AUTO, "\x0a\xff\xff", 3, PP_EMALFORMED, "");
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(test_names),
+		cmocka_unit_test(test_detect),
+		cmocka_unit_test(test_detect_files),
+		cmocka_unit_test(test_containers),
+		cmocka_unit_test(test_text_like_zlib),
+		cmocka_unit_test(test_empty_input),
+		cmocka_unit_test(test_refusals),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
