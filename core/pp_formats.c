@@ -24,6 +24,8 @@
 #define LINES_SEEN	65536 /* bytes among whose lines one must end in a count */
 #define FIELDS_SEEN 64	  /* fields of profile.proto */
 
+static PpFormatReader read_gperftools;
+
 static const struct
 {
 	PpFormat format;
@@ -38,6 +40,7 @@ static const struct
 	{PP_FORMAT_TRIE, "trie", NULL, pp_trie_read},
 	{PP_FORMAT_TREE, "tree", NULL, pp_tree_read},
 	{PP_FORMAT_SPEEDSCOPE, "speedscope", NULL, pp_speedscope_read},
+	{PP_FORMAT_GPERFTOOLS, "gperftools", NULL, read_gperftools},
 	{PP_FORMAT_GPERFTOOLS_CPU, "gperftools_cpu", NULL, pp_gperftools_cpu_read},
 	{PP_FORMAT_GPERFTOOLS_HEAP, "gperftools_heap", NULL, pp_gperftools_heap_read},
 };
@@ -100,33 +103,50 @@ is_json_object(const uint8_t *data, size_t len)
 	return at < len && data[at] == '{';
 }
 
+/* Behind a field of this wire type; NULL if it does not end, or is a group. */
+static const uint8_t *
+skip_field(uint64_t type, const uint8_t *p, const uint8_t *end)
+{
+	PpVarint value;
+
+	if (type == 1 || type == 5)
+		return end - p < (type == 1 ? 8 : 4) ? NULL : p + (type == 1 ? 8 : 4);
+	if (type != 0 && type != 2)
+		return NULL;
+	value = pp_varint(p, end);
+	if (value.next == NULL || type == 0)
+		return value.next;
+	return value.value > (uint64_t) (end - value.next) ? NULL : value.next + value.value;
+}
+
 /* Do the first fields have the numbers and types of a Profile message? */
 static bool
 is_profile_proto(const uint8_t *data, size_t len)
 {
-	/* wire type by field number */
+	/* wire type by field number; other numbers may be of a later version */
 	static const uint8_t types[] = {9, 2, 2, 2, 2, 2, 2, 0, 0, 0, 0, 2, 0, 0, 0, 0};
 	const uint8_t *p = data, *end = data + len;
+	int known = 0;
 
 	for (int i = 0; i < FIELDS_SEEN && p < end; i++)
 	{
-		PpVarint tag = pp_varint(p, end), value;
-		bool packed = tag.value == (13 << 3 | 2); /* comments */
+		PpVarint tag = pp_varint(p, end);
+		uint64_t number = tag.value >> 3, type = tag.value & 7;
 
-		if (tag.next == NULL || tag.value >> 3 >= sizeof(types) ||
-			((tag.value & 7) != types[tag.value >> 3] && !packed))
+		if (tag.next == NULL)
 			return false;
-		value = pp_varint(tag.next, end);
-		if (value.next == NULL)
+		if (number > 0 && number < sizeof(types))
+		{
+			/* comments may be packed */
+			if (type != types[number] && !(number == 13 && type == 2))
+				return false;
+			known++;
+		}
+		p = skip_field(type, tag.next, end);
+		if (p == NULL)
 			return false;
-		p = value.next;
-		if ((tag.value & 7) != 2)
-			continue;
-		if (value.value > (uint64_t) (end - p))
-			return false;
-		p += value.value;
 	}
-	return len > 0;
+	return known > 0;
 }
 
 PpFormat
@@ -162,11 +182,26 @@ pp_format_header(PpBuilder *b, const PpFormatOptions *options)
 	pp_builder_period(b, o->period_type, o->period_unit, o->period);
 }
 
-/* Nothing known, and not even binary. */
+/* Whichever it is. */
 static PpCode
-fail_unknown(PpError *err)
+read_gperftools(const PpFormatOptions *options, const uint8_t *data, size_t len,
+				const PpLimits *limits, PpArena *arena, PpProfile **profile, PpError *err)
 {
-	return pp_fail(err, PP_EMALFORMED, 0, "the input is of no format that can be told from its bytes");
+	if (pp_is_gperftools_cpu(data, len))
+		return pp_gperftools_cpu_read(options, data, len, limits, arena, profile, err);
+	return pp_gperftools_heap_read(options, data, len, limits, arena, profile, err);
+}
+
+/* The format that the bytes themselves tell, or why there is none. */
+static PpCode
+detect_or_fail(const uint8_t *data, size_t len, PpFormat *format, PpError *err)
+{
+	*format = pp_format_detect(data, len);
+	if (*format != PP_FORMAT_AUTO || !is_text(data, len))
+		return PP_OK; /* the decoder says what is wrong, and where */
+	if (pp_foreign_refuse(data, len, err))
+		return PP_EUNSUPPORTED;
+	return pp_fail(err, PP_EMALFORMED, 0, "the format of the input cannot be told from its bytes; name it (lines, tries and trees always need that), or convert it");
 }
 
 PpCode
@@ -174,26 +209,36 @@ pp_format_read_plain(PpFormat format, const PpFormatOptions *options, const uint
 					 const PpLimits *limits, PpArena *arena, PpProfile **profile, PpError *err)
 {
 	PpFormatReader *read;
+	PpCode code;
 
 	*profile = NULL;
-	if (format == PP_FORMAT_AUTO)
-	{
-		format = pp_format_detect(data, len);
-		if (format == PP_FORMAT_AUTO && is_text(data, len))
-			return pp_foreign_refuse(data, len, err) ? PP_EUNSUPPORTED : fail_unknown(err);
-	}
+	if (format == PP_FORMAT_AUTO && (code = detect_or_fail(data, len, &format, err)) != PP_OK)
+		return code;
 	/* lines and strings are counted in 32 bits */
-	if (len >= UINT32_MAX)
+	if (len >= UINT32_MAX || (int64_t) len > limits->max_profile_size)
 		return pp_fail_limit(err,
 							 PP_NO_OFFSET,
-							 NULL,
-							 UINT32_MAX,
-							 "input has more than %" PRIu32 " bytes",
-							 UINT32_MAX);
+							 "max_profile_size",
+							 limits->max_profile_size,
+							 "profile is larger than %" PRId64 " bytes",
+							 limits->max_profile_size);
 	read = reader_of(format);
 	if (read == NULL)
 		return pp_profile_read_plain(data, len, limits, arena, profile, err);
 	return read(options, data, len, limits, arena, profile, err);
+}
+
+PpCode
+pp_format_unpack(const uint8_t *data, size_t len, const PpLimits *limits, PpArena *arena,
+				 const uint8_t **plain, size_t *plain_len, PpError *err)
+{
+	PpContainer container = pp_container_detect(data, len);
+	PpCode code = pp_inflate_arena(container, data, len, limits, arena, plain, plain_len, err);
+
+	/* two letters can look like the header of zlib: "XG" does */
+	if (code == PP_EMALFORMED && container == PP_ZLIB && is_text(data, len))
+		code = pp_inflate_arena(PP_PLAIN, data, len, limits, arena, plain, plain_len, err);
+	return code;
 }
 
 PpCode
@@ -202,18 +247,9 @@ pp_format_read(PpFormat format, const PpFormatOptions *options, const uint8_t *d
 {
 	const uint8_t *plain;
 	size_t plain_len;
-	PpCode code;
+	PpCode code = pp_format_unpack(data, len, limits, arena, &plain, &plain_len, err);
 
 	*profile = NULL;
-	code =
-		pp_inflate_arena(pp_container_detect(data, len), data, len, limits, arena, &plain, &plain_len, err);
-	/* two letters can look like the header of zlib: "XG" does */
-	if (code == PP_EMALFORMED && pp_container_guess(data, len) == PP_PLAIN && is_text(data, len))
-	{
-		plain = data;
-		plain_len = len;
-		code = PP_OK;
-	}
 	if (code != PP_OK)
 		return code;
 	return pp_format_read_plain(format, options, plain, plain_len, limits, arena, profile, err);

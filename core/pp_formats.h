@@ -17,6 +17,7 @@ typedef enum PpFormat
 	PP_FORMAT_TREE,	  /* binary, pre-order, whole frames */
 	PP_FORMAT_SPEEDSCOPE,
 	PP_FORMAT_PERF_SCRIPT,
+	PP_FORMAT_GPERFTOOLS, /* either of these */
 	PP_FORMAT_GPERFTOOLS_CPU,
 	PP_FORMAT_GPERFTOOLS_HEAP
 } PpFormat;
@@ -58,7 +59,12 @@ extern PpCode pp_format_read(PpFormat format, const PpFormatOptions *options, co
 							 size_t len, const PpLimits *limits, PpArena *arena,
 							 PpProfile **profile, PpError *err);
 
-/* The same for bytes that are unpacked. */
+/* Unpack gzip (all members) and zlib; anything else is taken as it is. */
+extern PpCode pp_format_unpack(const uint8_t *data, size_t len, const PpLimits *limits,
+							   PpArena *arena, const uint8_t **plain, size_t *plain_len,
+							   PpError *err);
+
+/* The same as pp_format_read() for bytes that are unpacked. */
 extern PpCode pp_format_read_plain(PpFormat format, const PpFormatOptions *options,
 								   const uint8_t *data, size_t len, const PpLimits *limits,
 								   PpArena *arena, PpProfile **profile, PpError *err);

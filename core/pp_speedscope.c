@@ -46,6 +46,9 @@ static const Unit units[] = {{"none", KIND_COUNT, 0},
 							 {"seconds", KIND_TIME, 9},
 							 {"bytes", KIND_BYTES, 0}};
 
+/* As a member of what an allocator hands out, which is aligned to 8 bytes only. */
+typedef __int128 Wide __attribute__((aligned(8)));
+
 /* The head of a profile; offsets are PP_NO_OFFSET where there is no such member. */
 typedef struct Scope
 {
@@ -53,7 +56,7 @@ typedef struct Scope
 	bool evented;
 	const Unit *unit;
 	PpBytes name; /* in the arena */
-	__int128 start, end;
+	Wide start, end;
 	bool has_end;
 	size_t events, samples, weights;
 } Scope;
@@ -706,15 +709,18 @@ check_type(PpJson *j, size_t at, Scope *scope, PpBytes type)
 
 /* startValue or endValue. */
 static bool
-read_bound(Reader *r, PpJson *j, const Scope *scope, size_t offset, __int128 *value)
+read_bound(Reader *r, PpJson *j, const Scope *scope, size_t offset, Wide *value)
 {
+	__int128 read;
 	PpJson at;
 	bool good;
 
 	if (offset == PP_NO_OFFSET)
 		return true;
 	pp_json_at(&at, &r->doc, offset);
-	good = read_value(&at, scope, value);
+	good = read_value(&at, scope, &read);
+	if (good)
+		*value = read;
 	if (!good && j->code == PP_OK)
 	{
 		j->code = at.code;

@@ -1,10 +1,10 @@
 /*
  * profile_io.c
- *		pprof.profile: input, output, casts from and to the bytes of a pprof file.
+ *		pprof.profile: input, output, the cast to the bytes of a pprof file.
  *
- * Two sets of limits are at work: the settings guard what comes from outside as
- * bytea; the type's own input functions use the hard limits, so that a dump of
- * whatever the database made restores under default settings.
+ * The type's own input functions use the hard limits, so that a dump of whatever
+ * the database made restores under default settings; those of profile_formats.c
+ * guard what comes from outside.
  */
 #include "postgres.h"
 
@@ -15,7 +15,6 @@
 #include "core/pp_codec.h"
 #include "core/pp_inflate.h"
 #include "core_glue.h"
-#include "guc.h"
 #include "pprof.h"
 
 /* What the tool and Go's runtime use is 6 or below; 6 is where size stops to pay. */
@@ -25,10 +24,8 @@ PPROF_FUNCTION(pprof_profile_in);
 PPROF_FUNCTION(pprof_profile_out);
 PPROF_FUNCTION(pprof_profile_recv);
 PPROF_FUNCTION(pprof_profile_send);
-PPROF_FUNCTION(pprof_from_bytea);
 PPROF_FUNCTION(pprof_to_bytea);
 PPROF_FUNCTION(pprof_to_bytea_compress);
-PPROF_FUNCTION(pprof_validate);
 
 Datum
 pprof_varlena(const uint8_t *bytes, size_t len)
@@ -76,16 +73,16 @@ profile_to_datum(const PpProfile *profile)
 	return result;
 }
 
-/* The bytes of a pprof file as a datum of the type. */
+/* The bytes of a pprof file, perhaps one we wrote, as a datum of the type. */
 static Datum
-profile_parse(const uint8_t *data, size_t len, const PpLimits *limits)
+profile_parse(const uint8_t *data, size_t len)
 {
 	PpArena *arena = core_arena_create();
 	PpProfile *profile;
 	Datum result;
 	PpError err;
 
-	CORE_CHECK(pp_profile_read(data, len, limits, arena, &profile, &err), &err);
+	CORE_CHECK(pp_profile_read(data, len, &pp_limits_hard, arena, &profile, &err), &err);
 	result = profile_to_datum(profile);
 	pp_arena_free(arena);
 	return result;
@@ -125,9 +122,7 @@ pprof_profile_in(PG_FUNCTION_ARGS)
 		bytes = DatumGetByteaPP(DirectFunctionCall2(binary_decode,
 													CStringGetTextDatum(input),
 													CStringGetTextDatum("base64")));
-	return profile_parse((const uint8_t *) VARDATA_ANY(bytes),
-						 VARSIZE_ANY_EXHDR(bytes),
-						 &pp_limits_hard);
+	return profile_parse((const uint8_t *) VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes));
 }
 
 Datum
@@ -155,7 +150,7 @@ pprof_profile_recv(PG_FUNCTION_ARGS)
 	StringInfo buf = (StringInfo) PG_GETARG_POINTER(0);
 	int len = buf->len - buf->cursor;
 
-	return profile_parse((const uint8_t *) pq_getmsgbytes(buf, len), (size_t) len, &pp_limits_hard);
+	return profile_parse((const uint8_t *) pq_getmsgbytes(buf, len), (size_t) len);
 }
 
 Datum
@@ -166,16 +161,6 @@ pprof_profile_send(PG_FUNCTION_ARGS)
 
 	profile_print(PG_GETARG_DATUM(0), true, &bytes, &len);
 	return pprof_varlena(bytes, len);
-}
-
-Datum
-pprof_from_bytea(PG_FUNCTION_ARGS)
-{
-	bytea *bytes = PG_GETARG_BYTEA_PP(0);
-	PpLimits limits;
-
-	pprof_input_limits(&limits);
-	return profile_parse((const uint8_t *) VARDATA_ANY(bytes), VARSIZE_ANY_EXHDR(bytes), &limits);
 }
 
 static Datum
@@ -198,37 +183,4 @@ Datum
 pprof_to_bytea_compress(PG_FUNCTION_ARGS)
 {
 	return to_bytea(PG_GETARG_DATUM(0), PG_GETARG_BOOL(1));
-}
-
-/* What the cast would complain about, or null. */
-Datum
-pprof_validate(PG_FUNCTION_ARGS)
-{
-	bytea *bytes = PG_GETARG_BYTEA_PP(0);
-	PpArena *arena = core_arena_create();
-	PpProfile *profile;
-	PpLimits limits;
-	PpError err;
-	char *reason;
-
-	pprof_input_limits(&limits);
-	switch (pp_profile_read((const uint8_t *) VARDATA_ANY(bytes),
-							VARSIZE_ANY_EXHDR(bytes),
-							&limits,
-							arena,
-							&profile,
-							&err))
-	{
-		case PP_OK:
-			PG_RETURN_NULL();
-		case PP_ENOMEM:
-		case PP_ECANCELED:
-			core_raise(&err); /* says nothing about the bytes */
-		default:
-			break;
-	}
-	reason = err.message;
-	if (err.offset != PP_NO_OFFSET)
-		reason = psprintf("%s (at byte %zu)", err.message, err.offset);
-	PG_RETURN_TEXT_P(core_text(pp_bytes_cstr(reason)));
 }

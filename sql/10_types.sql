@@ -43,7 +43,7 @@ CREATE FUNCTION pprof.from_bytea(data bytea) RETURNS pprof.profile
     LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100
     AS 'MODULE_PATHNAME', 'pprof_from_bytea';
 COMMENT ON FUNCTION pprof.from_bytea(bytea)
-    IS 'profile from the bytes of a pprof file, gzip''d or not, within the limits of the settings';
+    IS 'profile from the bytes of a file whose format can be told from them, gzip''d or not, within the limits of the settings';
 
 CREATE FUNCTION pprof.to_bytea(p pprof.profile) RETURNS bytea
     LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100
@@ -58,7 +58,7 @@ COMMENT ON FUNCTION pprof.to_bytea(pprof.profile, boolean)
     IS 'the pprof file of a profile, gzip''d if compress is true';
 
 CREATE CAST (bytea AS pprof.profile) WITH FUNCTION pprof.from_bytea(bytea) AS ASSIGNMENT;
-COMMENT ON CAST (bytea AS pprof.profile) IS 'reads a pprof file';
+COMMENT ON CAST (bytea AS pprof.profile) IS 'reads a profile of any format that can be told from its bytes';
 CREATE CAST (pprof.profile AS bytea) WITH FUNCTION pprof.to_bytea(pprof.profile);
 COMMENT ON CAST (pprof.profile AS bytea) IS 'writes a gzip''d pprof file';
 

@@ -1,13 +1,6 @@
 -- 20_functions.sql
 --     What a profile comes to, and when two are the same.
 
--- Stable, not immutable: the settings say how much is accepted.
-CREATE FUNCTION pprof.validate(data bytea) RETURNS text
-    LANGUAGE C STABLE STRICT PARALLEL SAFE COST 100
-    AS 'MODULE_PATHNAME', 'pprof_validate';
-COMMENT ON FUNCTION pprof.validate(bytea)
-    IS 'why these bytes are no profile, or null if they are one';
-
 CREATE FUNCTION pprof.total(p pprof.profile, sample_type text DEFAULT '') RETURNS bigint
     LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100
     AS 'MODULE_PATHNAME', 'pprof_total';

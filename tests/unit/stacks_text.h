@@ -55,6 +55,29 @@ stacks_text(const PpProfile *p)
 	return text;
 }
 
+/* Memory aligned to 8 bytes and no more, as the server's is. */
+static inline void *
+aligned_resize(void *ctx, void *ptr, size_t size)
+{
+	char *block = realloc(ptr != NULL ? (char *) ptr - 8 : NULL, size + 8);
+
+	return block != NULL ? block + 8 : NULL;
+}
+
+static inline void *
+aligned_alloc8(void *ctx, size_t size)
+{
+	return aligned_resize(ctx, NULL, size);
+}
+
+static inline void
+aligned_release(void *ctx, void *ptr)
+{
+	free(ptr != NULL ? (char *) ptr - 8 : NULL);
+}
+
+static const PpAlloc alloc_aligned8 = {aligned_alloc8, aligned_resize, aligned_release, NULL, NULL};
+
 /* Bytes in memory of exactly their size, so that sanitizers see the end. */
 static inline uint8_t *
 exact_copy(const void *data, size_t len)
@@ -70,7 +93,7 @@ static inline void
 expect_stacks(PpFormatReader *read, const PpFormatOptions *options, const void *data, size_t len,
 			  const char *expected)
 {
-	PpArena *arena = pp_arena_new(&pp_alloc_malloc);
+	PpArena *arena = pp_arena_new(&alloc_aligned8);
 	uint8_t *copy = exact_copy(data, len), *bytes;
 	size_t bytes_len;
 	PpProfile *p, *again;
@@ -93,7 +116,7 @@ static inline void
 expect_error(PpFormatReader *read, const PpFormatOptions *options, const PpLimits *limits,
 			 const void *data, size_t len, PpCode code, size_t offset, const char *part)
 {
-	PpArena *arena = pp_arena_new(&pp_alloc_malloc);
+	PpArena *arena = pp_arena_new(&alloc_aligned8);
 	uint8_t *copy = exact_copy(data, len);
 	PpProfile *p;
 	PpError err = {.code = PP_OK};

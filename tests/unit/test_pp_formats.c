@@ -176,7 +176,7 @@ test_empty_input(void **state)
 static void
 test_refusals(void **state)
 {
-	expect_code(PP_FORMAT_AUTO, "hello world\n", 12, PP_EMALFORMED, "no format that can be told");
+	expect_code(PP_FORMAT_AUTO, "hello world\n", 12, PP_EMALFORMED, "cannot be told");
 	expect_code(PP_FORMAT_AUTO, "PERFILE2\0\0", 10, PP_EUNSUPPORTED, "perf.data");
 	expect_code(PP_FORMAT_AUTO, "threadcreate profile: total 7\n", 30, PP_EUNSUPPORTED, "count profile");
 	expect_code(PP_FORMAT_AUTO, "\x0a\xff\xff", 3, PP_EMALFORMED, "");
