@@ -16,7 +16,9 @@
 #include "core/pp_foreign.h"
 #include "core/pp_gperftools.h"
 #include "core/pp_inflate.h"
+#include "core/pp_perf_script.h"
 #include "core/pp_speedscope.h"
+#include "core/pp_text.h"
 #include "core/pp_trie.h"
 #include "core/pp_wire.h"
 
@@ -40,6 +42,7 @@ static const struct
 	{PP_FORMAT_TRIE, "trie", NULL, pp_trie_read},
 	{PP_FORMAT_TREE, "tree", NULL, pp_tree_read},
 	{PP_FORMAT_SPEEDSCOPE, "speedscope", NULL, pp_speedscope_read},
+	{PP_FORMAT_PERF_SCRIPT, "perf_script", NULL, pp_perf_script_read},
 	{PP_FORMAT_GPERFTOOLS, "gperftools", NULL, read_gperftools},
 	{PP_FORMAT_GPERFTOOLS_CPU, "gperftools_cpu", NULL, pp_gperftools_cpu_read},
 	{PP_FORMAT_GPERFTOOLS_HEAP, "gperftools_heap", NULL, pp_gperftools_heap_read},
@@ -90,6 +93,21 @@ is_text(const uint8_t *data, size_t len)
 			(data[i] < 0x20 && (data[i] == '\0' || strchr("\t\n\v\f\r\033", data[i]) == NULL)))
 			return false;
 	return len > 0;
+}
+
+/* The same without bytes that no text of today has. */
+static bool
+is_utf8_text(const uint8_t *data, size_t len)
+{
+	size_t seen = len < TEXT_SEEN ? len : TEXT_SEEN, n;
+	uint32_t rune;
+
+	if (!is_text(data, len))
+		return false;
+	for (size_t at = 0; at < seen; at += n)
+		if ((n = pp_utf8_next((const char *) data + at, len - at, &rune)) == 0)
+			return false;
+	return true;
 }
 
 /* JSON whose first value is an object: there is only one such format here. */
@@ -162,6 +180,8 @@ pp_format_detect(const uint8_t *data, size_t len)
 		return PP_FORMAT_AUTO;
 	if (is_json_object(data, len))
 		return PP_FORMAT_SPEEDSCOPE;
+	if (pp_is_perf_script(data, len))
+		return PP_FORMAT_PERF_SCRIPT;
 	if (pp_is_folded(data, len < LINES_SEEN ? len : LINES_SEEN))
 		return PP_FORMAT_FOLDED;
 	return PP_FORMAT_AUTO;
@@ -197,11 +217,14 @@ static PpCode
 detect_or_fail(const uint8_t *data, size_t len, PpFormat *format, PpError *err)
 {
 	*format = pp_format_detect(data, len);
-	if (*format != PP_FORMAT_AUTO || !is_text(data, len))
+	if (*format != PP_FORMAT_AUTO || !is_utf8_text(data, len))
 		return PP_OK; /* the decoder says what is wrong, and where */
 	if (pp_foreign_refuse(data, len, err))
 		return PP_EUNSUPPORTED;
-	return pp_fail(err, PP_EMALFORMED, 0, "the format of the input cannot be told from its bytes; name it (lines, tries and trees always need that), or convert it");
+	return pp_fail(err,
+				   PP_EMALFORMED,
+				   0,
+				   "the format of the input cannot be told from its bytes; name it (lines, tries and trees always need that), or convert it");
 }
 
 PpCode

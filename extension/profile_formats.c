@@ -21,6 +21,7 @@ PPROF_FUNCTION(pprof_from_bytea_format);
 PPROF_FUNCTION(pprof_from_folded);
 PPROF_FUNCTION(pprof_from_gperftools);
 PPROF_FUNCTION(pprof_from_lines);
+PPROF_FUNCTION(pprof_from_perf_script);
 PPROF_FUNCTION(pprof_from_speedscope);
 PPROF_FUNCTION(pprof_from_speedscope_jsonb);
 PPROF_FUNCTION(pprof_from_tree);
@@ -182,6 +183,12 @@ pprof_from_speedscope_jsonb(PG_FUNCTION_ARGS)
 	return make_profile(PP_FORMAT_SPEEDSCOPE,
 						&options,
 						input_of_text(cstring_to_text_with_len(printed.data, printed.len)));
+}
+
+Datum
+pprof_from_perf_script(PG_FUNCTION_ARGS)
+{
+	return from_text(PP_FORMAT_PERF_SCRIPT, fcinfo);
 }
 
 Datum

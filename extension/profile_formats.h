@@ -9,7 +9,7 @@
 
 /* for hints */
 #define FORMAT_NAMES                                                                               \
-	"auto, pprof, folded, lines, trie, tree, speedscope, gperftools, gperftools_cpu and gperftools_heap"
+	"auto, pprof, folded, lines, trie, tree, speedscope, perf_script, gperftools, gperftools_cpu and gperftools_heap"
 
 /* ERROR 22023 if there is no such format. */
 extern PpFormat format_by_name(const text *name);

@@ -63,6 +63,12 @@ CREATE FUNCTION pprof.from_speedscope(
 COMMENT ON FUNCTION pprof.from_speedscope(jsonb, text, text)
     IS 'profile from a speedscope file; times become nanoseconds, and profiles of different names or units one, with the label profile_name and a column for each kind of unit';
 
+CREATE FUNCTION pprof.from_perf_script(script text) RETURNS pprof.profile
+    LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100
+    AS 'MODULE_PATHNAME', 'pprof_from_perf_script';
+COMMENT ON FUNCTION pprof.from_perf_script(text)
+    IS 'profile from what "perf script" prints of a perf.data file';
+
 CREATE FUNCTION pprof.from_gperftools(data bytea) RETURNS pprof.profile
     LANGUAGE C IMMUTABLE STRICT PARALLEL SAFE COST 100
     AS 'MODULE_PATHNAME', 'pprof_from_gperftools';

@@ -73,6 +73,10 @@ SELECT from_speedscope(replace(document, '"frame": 1, "at": 5', '"frame": 2, "at
 SELECT from_speedscope(replace(document, '[0, 1]', '[0; 1]')) FROM scopes;
 SELECT from_speedscope('{"nodes": []}');
 
+-- perf script and gperftools; their own tests say more
+SELECT to_folded(from_perf_script(E'app 42 [001] 7.5: 10 cpu-clock:\n\t 55d0 leaf+0x1 (/bin/app)\n\t 55e0 main+0x1 (/bin/app)\n\n'));
+SELECT type, unit FROM sample_types(from_gperftools(E'heap profile: 1: 2 [3: 4] @ heapprofile\n'));
+
 -- one entry that detects, whatever it is packed in
 CREATE TEMP TABLE inputs (name text, data bytea);
 INSERT INTO inputs

@@ -29,6 +29,8 @@ test_names(void **state)
 		{"trie", PP_FORMAT_TRIE},
 		{"tree", PP_FORMAT_TREE},
 		{"speedscope", PP_FORMAT_SPEEDSCOPE},
+		{"perf_script", PP_FORMAT_PERF_SCRIPT},
+		{"gperftools", PP_FORMAT_GPERFTOOLS},
 		{"gperftools_cpu", PP_FORMAT_GPERFTOOLS_CPU},
 		{"gperftools_heap", PP_FORMAT_GPERFTOOLS_HEAP},
 	};
@@ -54,6 +56,8 @@ test_detect(void **state)
 	assert_int_equal(detect("\xef\xbb\xbf\n {\"a\":1}"), PP_FORMAT_SPEEDSCOPE);
 	assert_int_equal(detect("{"), PP_FORMAT_SPEEDSCOPE);
 	assert_int_equal(detect("hello world"), PP_FORMAT_AUTO);
+	assert_int_equal(detect("app 42 [001] 7.5: 10 cpu-clock:\n\t 55d0 main+0x1 (/bin/app)\n\n"),
+					 PP_FORMAT_PERF_SCRIPT);
 	assert_int_equal(detect("threadcreate profile: total 7\n1 @ 0x1\n"), PP_FORMAT_AUTO);
 	assert_int_equal(detect("heap profile: 1: 2 [3: 4] @ heapprofile\n"), PP_FORMAT_GPERFTOOLS_HEAP);
 	assert_int_equal(pp_format_detect((const uint8_t *) "\x00\x01\x02", 3), PP_FORMAT_AUTO);
