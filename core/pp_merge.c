@@ -2,8 +2,8 @@
  * pp_merge.c
  *		Adding up profiles: the state and the header rules.
  *
- * The keys are in pp_merge_intern.c and pp_merge_tree.c, the result in
- * pp_merge_finish.c.
+ * The keys are in pp_merge_intern.c and pp_merge_tree.c, profiles in their stored
+ * form in pp_merge_stored.c, the result in pp_merge_finish.c.
  */
 #include "core/pp_merge_state.h"
 
@@ -88,6 +88,8 @@ pp_merge_free(PpMerge *m)
 					  m->locations,
 					  m->lines,
 					  m->nodes,
+					  m->ends,
+					  m->node_hashes,
 					  m->node_slots,
 					  m->label_sets,
 					  m->labels,
@@ -98,6 +100,10 @@ pp_merge_free(PpMerge *m)
 					  m->mapping_memo.ids,
 					  m->function_memo.ids,
 					  m->location_memo.ids,
+					  m->node_memo.ids,
+					  m->set_memo.ids,
+					  m->wanted.ids,
+					  m->path_hashes,
 					  m->path.ids};
 
 	for (size_t i = 0; i < sizeof(tables) / sizeof(*tables); i++)
@@ -113,7 +119,8 @@ size_t
 pp_merge_memory(const PpMerge *m)
 {
 	size_t memos = (size_t) m->string_memo.cap + m->mapping_memo.cap + m->function_memo.cap +
-				   m->location_memo.cap + m->path.cap;
+				   m->location_memo.cap + m->node_memo.cap + m->set_memo.cap + m->wanted.cap +
+				   m->path.cap;
 
 	return sizeof(*m) + pp_arena_used(m->arena) + pp_table_memory(&m->string_table) +
 		   pp_table_memory(&m->mapping_table) + pp_table_memory(&m->function_table) +
@@ -122,10 +129,11 @@ pp_merge_memory(const PpMerge *m)
 		   m->cap_strings * sizeof(*m->strings) + m->cap_mappings * sizeof(*m->mappings) +
 		   m->cap_functions * sizeof(*m->functions) + m->cap_locations * sizeof(*m->locations) +
 		   m->cap_lines * sizeof(*m->lines) + m->cap_nodes * sizeof(*m->nodes) +
-		   m->nnode_slots * sizeof(*m->node_slots) + m->cap_label_sets * sizeof(*m->label_sets) +
-		   m->cap_labels * sizeof(*m->labels) + m->cap_samples * sizeof(*m->samples) +
-		   m->cap_values * sizeof(*m->values) + m->cap_comments * sizeof(*m->comments) +
-		   memos * sizeof(uint32_t);
+		   m->cap_ends * sizeof(*m->ends) + m->cap_node_hashes * sizeof(*m->node_hashes) +
+		   m->cap_path_hashes * sizeof(*m->path_hashes) + m->nnode_slots * sizeof(*m->node_slots) +
+		   m->cap_label_sets * sizeof(*m->label_sets) + m->cap_labels * sizeof(*m->labels) +
+		   m->cap_samples * sizeof(*m->samples) + m->cap_values * sizeof(*m->values) +
+		   m->cap_comments * sizeof(*m->comments) + memos * sizeof(uint32_t);
 }
 
 int64_t
@@ -134,8 +142,8 @@ pp_merge_count(const PpMerge *m)
 	return m->count;
 }
 
-static bool
-start_memo(PpMerge *m, MergeMemo *memo, uint32_t n)
+bool
+merge_start_memo(PpMerge *m, MergeMemo *memo, uint32_t n)
 {
 	if (!MERGE_RESERVE(m, memo->ids, memo->cap, n))
 		return false;
@@ -219,31 +227,35 @@ all_zero(const int64_t *values, uint32_t n)
 }
 
 PpCode
-pp_merge_add(PpMerge *m, const PpProfile *p, PpError *err)
+merge_start(PpMerge *m, const PpProfile *p, PpError *err)
 {
 	PpCode agreed = merge_agree(m, p, err);
 
 	if (agreed != PP_OK)
 		return agreed;
-	if (!start_memo(m, &m->string_memo, p->nstrings) ||
-		!start_memo(m, &m->mapping_memo, p->nmappings) ||
-		!start_memo(m, &m->function_memo, p->nfunctions) ||
-		!start_memo(m, &m->location_memo, p->nlocations) || !join_header(m, p) ||
+	if (!merge_start_memo(m, &m->string_memo, p->nstrings) ||
+		!merge_start_memo(m, &m->mapping_memo, p->nmappings) ||
+		!merge_start_memo(m, &m->function_memo, p->nfunctions) ||
+		!merge_start_memo(m, &m->location_memo, p->nlocations) || !join_header(m, p) ||
 		!merge_main_mapping(m, p))
 		return merge_no_room(m, err);
+	return PP_OK;
+}
+
+PpCode
+pp_merge_add(PpMerge *m, const PpProfile *p, PpError *err)
+{
+	PpCode code = merge_start(m, p, err);
+
 	m->last_sample = NULL;
-	for (uint32_t i = 0; i < p->nsamples; i++)
+	for (uint32_t i = 0; i < p->nsamples && code == PP_OK; i++)
 	{
 		if (i % POLL_EVERY == POLL_EVERY - 1 && pp_poll(m->alloc))
 			return pp_fail_canceled(err);
 		if (!all_zero(p->values + (size_t) i * p->ntypes, p->ntypes))
-		{
-			PpCode code = merge_sample(m, p, i, err);
-
-			if (code != PP_OK)
-				return code;
-		}
+			code = merge_sample(m, p, i, err);
 	}
-	m->count++;
-	return PP_OK;
+	if (code == PP_OK)
+		m->count++;
+	return code;
 }

@@ -42,6 +42,13 @@ extern int64_t pp_merge_count(const PpMerge *merge); /* profiles added */
  */
 extern PpCode pp_merge_add(PpMerge *merge, const PpProfile *profile, PpError *err);
 
+/*
+ * The same for a profile in its stored form, without unfolding it; also what
+ * reading it says.  What is made of it goes to scratch and may be freed afterwards.
+ */
+extern PpCode pp_merge_add_stored(PpMerge *merge, const uint8_t *data, size_t len, PpArena *scratch,
+								  PpError *err);
+
 /* The merged profile, in an arena of the caller; the state can go on. */
 extern PpCode pp_merge_finish(PpMerge *merge, PpArena *arena, PpProfile **profile, PpError *err);
 

@@ -190,7 +190,7 @@ use_table_strings(Plan *plan)
 	}
 	for (uint32_t i = 0; i < plan->nfunctions; i++)
 	{
-		const PpFunction *function = &m->functions[plan->functions[i]];
+		const MergeFunction *function = &m->functions[plan->functions[i]];
 
 		use_string(plan, function->name);
 		use_string(plan, function->system_name);
@@ -278,7 +278,7 @@ cmp_functions(const void *ctx, uint32_t a, uint32_t b)
 {
 	const Plan *plan = ctx;
 	const uint32_t *rank = plan->string_rank;
-	const PpFunction *x = &plan->m->functions[a], *y = &plan->m->functions[b];
+	const MergeFunction *x = &plan->m->functions[a], *y = &plan->m->functions[b];
 
 	if (x->name != y->name)
 		return cmp_u64(rank[x->name], rank[y->name]);
@@ -476,7 +476,7 @@ emit_tables(const Plan *plan, PpProfile *out)
 	out->nfunctions = plan->nfunctions;
 	for (uint32_t i = 0; i < plan->nfunctions; i++)
 	{
-		const PpFunction *from = &m->functions[plan->functions[i]];
+		const MergeFunction *from = &m->functions[plan->functions[i]];
 
 		out->functions[i] = (PpFunction){(uint64_t) i + 1,
 										 rank[from->name],

@@ -13,7 +13,7 @@
 uint32_t
 merge_bytes(PpMerge *m, PpBytes bytes)
 {
-	uint32_t hash = pp_table_fold(pp_table_bytes(m->seed, bytes.data, bytes.len));
+	uint32_t hash = merge_hash_bytes(m, bytes);
 	size_t at = pp_table_first(&m->string_table, hash);
 	uint32_t i;
 	PpBytes copy = {"", bytes.len};
@@ -183,13 +183,12 @@ merge_main_mapping(PpMerge *m, const PpProfile *p)
 	return true;
 }
 
-static uint32_t
+uint32_t
 merge_function(PpMerge *m, const PpProfile *p, uint32_t function)
 {
 	uint32_t *memo = &m->function_memo.ids[function];
 	const PpFunction *in = &p->functions[function];
-	PpFunction new = {0};
-	uint64_t h = m->seed;
+	MergeFunction new = {0};
 	uint32_t hash, i;
 	size_t at;
 
@@ -201,19 +200,11 @@ merge_function(PpMerge *m, const PpProfile *p, uint32_t function)
 	new.start_line = in->start_line;
 	if (new.name == PP_NONE || new.system_name == PP_NONE || new.filename == PP_NONE)
 		return PP_NONE;
-	h = pp_table_mix(h, (uint64_t) new.name << 32 | new.system_name);
-	h = pp_table_mix(h, new.filename);
-	h = pp_table_mix(h, (uint64_t) new.start_line);
-	hash = pp_table_fold(h);
+	hash = merge_hash_function(m, &new);
 	at = pp_table_first(&m->function_table, hash);
 	while ((i = pp_table_next(&m->function_table, hash, &at)) != PP_NONE)
-	{
-		const PpFunction *old = &m->functions[i];
-
-		if (old->name == new.name && old->system_name == new.system_name &&
-			old->filename == new.filename && old->start_line == new.start_line)
+		if (merge_same_function(&m->functions[i], &new))
 			return *memo = i;
-	}
 	if (!MERGE_RESERVE(m, m->functions, m->cap_functions, (size_t) m->nfunctions + 1) ||
 		!pp_table_reserve(&m->function_table, m->alloc))
 		return PP_NONE;
@@ -224,29 +215,17 @@ merge_function(PpMerge *m, const PpProfile *p, uint32_t function)
 }
 
 /*
- * The key of a location has the column of its last line only: that is how the
- * reference tool compares, and an address never has two sets of columns.
+ * Lines behind the first.  The key of a location has the column of its last line
+ * only: that is how the reference tool compares, and an address never has two sets
+ * of columns.
  */
 static bool
 same_lines(const PpLine *a, const PpLine *b, uint32_t n)
 {
-	for (uint32_t i = 0; i < n; i++)
+	for (uint32_t i = 1; i < n; i++)
 		if (a[i].function != b[i].function || a[i].line != b[i].line)
 			return false;
-	return n == 0 || a[n - 1].column == b[n - 1].column;
-}
-
-static uint64_t
-hash_location(const PpMerge *m, const MergeLocation *loc, const PpLine *lines)
-{
-	uint64_t h = pp_table_mix(m->seed, loc->address);
-
-	h = pp_table_mix(h, (uint64_t) loc->mapping << 32 | (loc->is_folded != 0));
-	for (uint32_t i = 0; i < loc->nlines; i++)
-		h = pp_table_mix(h, (uint64_t) lines[i].function << 32 ^ (uint64_t) lines[i].line);
-	if (loc->nlines > 0)
-		h = pp_table_mix(h, (uint64_t) lines[loc->nlines - 1].column);
-	return h;
+	return true;
 }
 
 /* lines are at the end of m->lines, not counted yet. */
@@ -254,18 +233,20 @@ static uint32_t
 intern_location(PpMerge *m, MergeLocation *new)
 {
 	const PpLine *lines = m->lines + m->nlines;
-	uint32_t hash = pp_table_fold(hash_location(m, new, lines));
-	size_t at = pp_table_first(&m->location_table, hash);
-	uint32_t i;
+	uint64_t h = pp_table_mix(m->seed, new->address);
+	uint32_t hash, i;
+	size_t at;
 
+	for (i = 0; i < new->nlines; i++)
+		h = merge_hash_line(h, lines[i].function, lines[i].line);
+	hash = merge_hash_location(h, new);
+	at = pp_table_first(&m->location_table, hash);
 	while ((i = pp_table_next(&m->location_table, hash, &at)) != PP_NONE)
 	{
 		const MergeLocation *old = &m->locations[i];
 		PpLine *old_lines = m->lines + old->line_off;
 
-		if (old->address != new->address || old->mapping != new->mapping ||
-			old->is_folded != new->is_folded || old->nlines != new->nlines ||
-			!same_lines(old_lines, lines, new->nlines))
+		if (!merge_same_location(old, new) || !same_lines(old_lines, lines, new->nlines))
 			continue;
 		if (m->mode == PP_MERGE_CANONICAL)
 			for (uint32_t k = 0; k < new->nlines; k++)
@@ -289,10 +270,12 @@ merge_location(PpMerge *m, const PpProfile *p, uint32_t location)
 {
 	uint32_t *memo = &m->location_memo.ids[location];
 	const PpLocation *in = &p->locations[location];
-	MergeLocation new = {in->address, PP_NONE, in->is_folded != 0, 0, in->nlines};
+	MergeLocation new = {.address = in->address, .mapping = PP_NONE};
 
 	if (*memo != PP_NONE)
 		return *memo;
+	new.nlines = in->nlines;
+	new.is_folded = in->is_folded != 0;
 	if (in->mapping != PP_NONE)
 	{
 		new.mapping = merge_mapping(m, p, in->mapping);
@@ -310,6 +293,12 @@ merge_location(PpMerge *m, const PpProfile *p, uint32_t location)
 		if (line.function == PP_NONE)
 			return PP_NONE;
 		m->lines[m->nlines + i] = line;
+	}
+	if (in->nlines > 0)
+	{
+		new.function = m->lines[m->nlines].function;
+		new.line = m->lines[m->nlines].line;
+		new.column = m->lines[m->nlines + in->nlines - 1].column;
 	}
 	return *memo = intern_location(m, &new);
 }

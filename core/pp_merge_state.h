@@ -22,22 +22,36 @@ typedef struct MergeMapping
 	uint32_t key; /* string: the build id if there is one, else the file */
 } MergeMapping;
 
+typedef struct MergeFunction
+{
+	uint32_t name, system_name, filename; /* strings */
+	int64_t start_line;
+} MergeFunction;
+
+/* The first line is here as well, so that most comparisons need to look no further. */
 typedef struct MergeLocation
 {
 	uint64_t address; /* minus the start of the mapping */
 	uint32_t mapping; /* or PP_NONE */
-	uint32_t is_folded;
-	uint32_t line_off, nlines;
+	uint32_t nlines : 31;
+	uint32_t is_folded : 1;
+	uint32_t line_off;
+	uint32_t function; /* without lines: 0, as line and column */
+	int64_t line;
+	int64_t column; /* of the last line, all that counts of columns */
 } MergeLocation;
 
 /* A location called from a path; node 0 is the root, parents come before their children. */
 typedef struct MergeNode
 {
 	uint32_t parent, location;
-	/* the first sample that ends here, or PP_NONE; others are in sample_table */
-	uint32_t sample;
-	uint32_t labels; /* of that sample */
 } MergeNode;
+
+/* The first sample that ends at a node, or PP_NONE; others are in sample_table. */
+typedef struct MergeEnd
+{
+	uint32_t sample, labels;
+} MergeEnd;
 
 typedef struct MergeLabels
 {
@@ -79,7 +93,7 @@ struct PpMerge
 	uint32_t main_mapping;
 
 	uint32_t nfunctions, cap_functions;
-	PpFunction *functions;
+	MergeFunction *functions;
 	PpTable function_table;
 
 	uint32_t nlocations, cap_locations;
@@ -90,9 +104,11 @@ struct PpMerge
 
 	uint32_t nnodes, cap_nodes;
 	MergeNode *nodes;
+	MergeEnd *ends;		   /* of each node, as the next */
+	uint64_t *node_hashes; /* of the path */
+	uint32_t cap_ends, cap_node_hashes;
 	uint32_t nnode_slots; /* a power of two, at least twice nnodes */
-	uint32_t *node_slots; /* by parent and location: the node; 0 is free */
-	uint32_t next_node;	  /* the one behind the last one met: a guess */
+	uint32_t *node_slots; /* by hash of the path: the node; 0 is free */
 
 	uint32_t nlabel_sets, cap_label_sets;
 	MergeLabels *label_sets; /* set 0 is empty */
@@ -122,6 +138,10 @@ struct PpMerge
 	struct MergeAgreement *agreements; /* room for one per type and the period, as the next */
 	int64_t *factor_room;
 	MergeMemo string_memo, mapping_memo, function_memo, location_memo;
+	MergeMemo node_memo, set_memo; /* of one in the stored form */
+	MergeMemo wanted;			   /* which of its locations are to be looked up */
+	uint64_t *path_hashes;		   /* of its nodes */
+	uint32_t cap_path_hashes;
 	MergeMemo path;				 /* nodes of its last stack, from the root */
 	const PpSample *last_sample; /* which that was; NULL for none */
 	uint32_t last_labels;		 /* its label set */
@@ -143,17 +163,83 @@ struct PpMerge
 extern void *merge_grow(PpMerge *m, void *array, uint32_t *cap, size_t need, size_t size);
 extern PpCode merge_no_room(const PpMerge *m, PpError *err);
 
+/* Nothing of n things is known yet; false: see merge_no_room. */
+extern bool merge_start_memo(PpMerge *m, MergeMemo *memo, uint32_t n);
+/* All of an input but its samples. */
+extern PpCode merge_start(PpMerge *m, const PpProfile *p, PpError *err);
+
 /* Find or add one thing of an input; the index, or PP_NONE without room. */
 extern uint32_t merge_bytes(PpMerge *m, PpBytes bytes);
 extern uint32_t merge_string(PpMerge *m, const PpProfile *p, uint32_t string);
 extern uint32_t merge_mapping(PpMerge *m, const PpProfile *p, uint32_t mapping);
 extern bool merge_main_mapping(PpMerge *m, const PpProfile *p);
+extern uint32_t merge_function(PpMerge *m, const PpProfile *p, uint32_t function);
 extern uint32_t merge_location(PpMerge *m, const PpProfile *p, uint32_t location);
 extern uint32_t merge_label_set(PpMerge *m, const PpProfile *p, const PpLabel *labels, uint32_t n);
 
-/* The tree: its root, and the child of a node. */
+/*
+ * All strings and functions of an input, and n of its locations: faster than one by
+ * one.  Strings and functions that nothing refers to do not show in the result.
+ */
+extern bool merge_names(PpMerge *m, const PpProfile *p);
+extern bool merge_locations(PpMerge *m, const PpProfile *p, const uint32_t *locations, uint32_t n);
+
+/* How things are hashed: what the tables go by. */
+static inline uint32_t
+merge_hash_bytes(const PpMerge *m, PpBytes bytes)
+{
+	return pp_table_fold(pp_table_bytes(m->seed, bytes.data, bytes.len));
+}
+
+static inline uint32_t
+merge_hash_function(const PpMerge *m, const MergeFunction *f)
+{
+	uint64_t h = pp_table_mix(m->seed, (uint64_t) f->name << 32 | f->system_name);
+
+	return pp_table_fold(pp_table_mix(h, (uint64_t) f->filename << 32 ^ (uint64_t) f->start_line));
+}
+
+static inline bool
+merge_same_function(const MergeFunction *a, const MergeFunction *b)
+{
+	return a->name == b->name && a->system_name == b->system_name && a->filename == b->filename &&
+		   a->start_line == b->start_line;
+}
+
+/* For a location: begin with its address, add each line, end with the rest. */
+static inline uint64_t
+merge_hash_line(uint64_t h, uint32_t function, int64_t line)
+{
+	return pp_table_mix(h, (uint64_t) function << 32 ^ (uint64_t) line);
+}
+
+static inline uint32_t
+merge_hash_location(uint64_t h, const MergeLocation *loc)
+{
+	return pp_table_fold(pp_table_mix(h,
+									  ((uint64_t) loc->mapping << 32 | loc->is_folded) ^
+										  (uint64_t) loc->column << 1));
+}
+
+/* But for the lines behind the first one. */
+static inline bool
+merge_same_location(const MergeLocation *a, const MergeLocation *b)
+{
+	return a->address == b->address && a->mapping == b->mapping && a->nlines == b->nlines &&
+		   a->is_folded == b->is_folded && a->function == b->function && a->line == b->line &&
+		   a->column == b->column;
+}
+
+/* The tree: its root, and the child of a node, whose path has that hash. */
 extern bool merge_tree_start(PpMerge *m);
-extern uint32_t merge_node(PpMerge *m, uint32_t parent, uint32_t location);
+extern uint32_t merge_node(PpMerge *m, uint32_t parent, uint32_t location, uint64_t hash);
+
+/* The hash of a path that goes on; that of the root is the seed. */
+static inline uint64_t
+merge_hash_path(uint64_t parent, uint32_t location)
+{
+	return pp_table_mix(parent, location);
+}
 /* The stack of a sample of the input, all of whose locations are known. */
 extern uint32_t merge_stack(PpMerge *m, const PpProfile *p, const PpSample *in);
 

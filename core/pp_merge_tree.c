@@ -4,19 +4,23 @@
  *
  * Stacks of one program share most of their callers, so they are kept as a tree:
  * a stack that was met costs a look-up for each of its locations and no memory.
- * Profiles that were taken one after the other go through the tree in much the
- * same order, in which it also grew: most look-ups end at the node behind the one
- * before.
+ * Nodes are found by a hash of their whole path, which can be made for many nodes
+ * before the first of them is looked up; whether a node is the one is told by its
+ * parent and location.
  */
 #include "core/pp_merge_state.h"
 #include "core/pp_wire.h"
 
 #define FIRST_SLOTS 256
 
-static inline size_t
-node_hash(const PpMerge *m, uint32_t parent, uint32_t location)
+static inline void
+put_slot(uint32_t *slots, uint32_t nslots, uint64_t hash, uint32_t node)
 {
-	return pp_table_fold(pp_table_mix(m->seed, (uint64_t) parent << 32 | location));
+	size_t at = pp_table_fold(hash);
+
+	while (slots[at & (nslots - 1)] != 0)
+		at++;
+	slots[at & (nslots - 1)] = node;
 }
 
 static bool
@@ -35,13 +39,7 @@ grow_slots(PpMerge *m)
 		return false;
 	memset(slots, 0, nslots * sizeof(uint32_t));
 	for (uint32_t i = 1; i < m->nnodes; i++)
-	{
-		size_t at = node_hash(m, m->nodes[i].parent, m->nodes[i].location);
-
-		while (slots[at & (nslots - 1)] != 0)
-			at++;
-		slots[at & (nslots - 1)] = i;
-	}
+		put_slot(slots, nslots, m->node_hashes[i], i);
 	if (m->node_slots != NULL)
 		m->alloc->release(m->alloc->ctx, m->node_slots);
 	m->node_slots = slots;
@@ -49,55 +47,52 @@ grow_slots(PpMerge *m)
 	return true;
 }
 
-bool
-merge_tree_start(PpMerge *m)
+static bool
+reserve_node(PpMerge *m)
 {
-	if (!MERGE_RESERVE(m, m->nodes, m->cap_nodes, 1) || !grow_slots(m))
-		return false;
-	m->nodes[0] = (MergeNode){PP_NONE, PP_NONE, PP_NONE, 0};
-	m->nnodes = 1;
-	m->next_node = 1;
-	return true;
+	size_t need = (size_t) m->nnodes + 1;
+
+	return MERGE_RESERVE(m, m->nodes, m->cap_nodes, need) &&
+		   MERGE_RESERVE(m, m->ends, m->cap_ends, need) &&
+		   MERGE_RESERVE(m, m->node_hashes, m->cap_node_hashes, need) &&
+		   (m->nnodes < m->nnode_slots / 2 || grow_slots(m));
 }
 
 static uint32_t
-new_node(PpMerge *m, uint32_t parent, uint32_t location)
+new_node(PpMerge *m, uint32_t parent, uint32_t location, uint64_t hash)
 {
-	size_t at = node_hash(m, parent, location);
 	uint32_t i = m->nnodes;
 
-	if (!MERGE_RESERVE(m, m->nodes, m->cap_nodes, (size_t) m->nnodes + 1) ||
-		(m->nnodes >= m->nnode_slots / 2 && !grow_slots(m)))
+	if (!reserve_node(m))
 		return PP_NONE;
-	while (m->node_slots[at & (m->nnode_slots - 1)] != 0)
-		at++;
-	m->node_slots[at & (m->nnode_slots - 1)] = i;
-	m->nodes[i] = (MergeNode){parent, location, PP_NONE, 0};
+	m->nodes[i] = (MergeNode){parent, location};
+	m->ends[i] = (MergeEnd){PP_NONE, 0};
+	m->node_hashes[i] = hash;
 	m->nnodes++;
 	return i;
 }
 
-static inline bool
-is_node(const PpMerge *m, uint32_t i, uint32_t parent, uint32_t location)
+bool
+merge_tree_start(PpMerge *m)
 {
-	return m->nodes[i].parent == parent && m->nodes[i].location == location;
+	return new_node(m, PP_NONE, PP_NONE, m->seed) == 0;
 }
 
 uint32_t
-merge_node(PpMerge *m, uint32_t parent, uint32_t location)
+merge_node(PpMerge *m, uint32_t parent, uint32_t location, uint64_t hash)
 {
-	uint32_t i = m->next_node;
+	size_t at = pp_table_fold(hash);
+	uint32_t i;
 
-	if (i >= m->nnodes || !is_node(m, i, parent, location))
+	while ((i = m->node_slots[at & (m->nnode_slots - 1)]) != 0)
 	{
-		size_t at = node_hash(m, parent, location);
-
-		while ((i = m->node_slots[at & (m->nnode_slots - 1)]) != 0 && !is_node(m, i, parent, location))
-			at++;
-		if (i == 0 && (i = new_node(m, parent, location)) == PP_NONE)
-			return PP_NONE;
+		if (PP_LIKELY(m->nodes[i].parent == parent && m->nodes[i].location == location))
+			return i;
+		at++;
 	}
-	m->next_node = i + 1;
+	i = new_node(m, parent, location, hash);
+	if (i != PP_NONE)
+		put_slot(m->node_slots, m->nnode_slots, hash, i);
 	return i;
 }
 
@@ -134,7 +129,9 @@ merge_stack(PpMerge *m, const PpProfile *p, const PpSample *in)
 		node = m->path.ids[shared - 1];
 	for (uint32_t i = shared; i < n; i++)
 	{
-		node = merge_node(m, node, m->location_memo.ids[root[-(ptrdiff_t) i - 1]]);
+		uint32_t location = m->location_memo.ids[root[-(ptrdiff_t) i - 1]];
+
+		node = merge_node(m, node, location, merge_hash_path(m->node_hashes[node], location));
 		if (node == PP_NONE)
 			return PP_NONE;
 		m->path.ids[i] = node;
@@ -240,11 +237,11 @@ reserve_values(PpMerge *m, size_t nsamples)
 static uint32_t
 intern_sample(PpMerge *m, uint32_t node, uint32_t labels)
 {
-	MergeNode *at_node = &m->nodes[node];
-	uint32_t i = at_node->sample, hash;
+	MergeEnd *end = &m->ends[node];
+	uint32_t i = end->sample, hash;
 	size_t at;
 
-	if (i != PP_NONE && at_node->labels == labels)
+	if (i != PP_NONE && end->labels == labels)
 		return i;
 	hash = pp_table_fold(pp_table_mix(m->seed, (uint64_t) node << 32 | labels));
 	if (i != PP_NONE)
@@ -261,13 +258,10 @@ intern_sample(PpMerge *m, uint32_t node, uint32_t labels)
 		return PP_NONE;
 	i = m->nsamples;
 	m->samples[i] = (MergeSample){node, labels};
-	if (at_node->sample != PP_NONE)
+	if (end->sample != PP_NONE)
 		pp_table_insert(&m->sample_table, hash, i);
 	else
-	{
-		at_node->sample = i;
-		at_node->labels = labels;
-	}
+		*end = (MergeEnd){i, labels};
 	return i;
 }
 
@@ -303,10 +297,11 @@ merge_values(PpMerge *m, uint32_t node, uint32_t labels, const int64_t *values, 
 static uint32_t
 sample_labels(PpMerge *m, const PpProfile *p, const PpSample *last, const PpSample *in)
 {
-	const PpLabel *labels = p->labels + in->label_off;
+	const PpLabel *labels;
 
 	if (in->nlabels == 0)
 		return 0;
+	labels = p->labels + in->label_off;
 	if (last != NULL && last->nlabels == in->nlabels &&
 		same_labels(p->labels + last->label_off, labels, in->nlabels))
 		return m->last_labels;

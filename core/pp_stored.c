@@ -10,8 +10,8 @@
  *   u8  flags: 1, 2, 4 mappings, functions, locations carry their ids (else the
  *       ids count from 1); 8 functions carry start lines; 16 lines carry columns
  *   u   number of strings, of their bytes together, of sample types, samples,
- *       locations of all samples, labels of all samples, mappings, locations,
- *       lines, functions, comments
+ *       nodes, label sets, labels of all sets, mappings, locations, lines,
+ *       functions, comments
  *   strings    u length of each but the first, which is empty; then all bytes
  *   types      per type: u type, u unit, u scale (values are multiples of it, > 0)
  *   header     u type and u unit of the period, z period, z time, z duration,
@@ -27,13 +27,17 @@
  *              dz address; per line: dz function (of the line before, whatever
  *              its location), z line - start line of the function,
  *              z column if flagged
- *   samples    u locations << 2 | labels (0 none, 1 as the sample before, which has
- *              at most 16; 2 own);
- *              u how many locations at the root end are those of the sample
- *              before (at most 255); the others, leaf first, each as dz to the
- *              location written before; own labels: u count, then u key << 1 | 1
- *              and u text, or u key << 1 and z number and u unit;
+ *   label sets u count, then per label u key << 1 | 1 and u text, or u key << 1 and
+ *              z number and u unit; set 0, which is not written, has none
+ *   samples    u new nodes << 1 | other label set than the sample before (before the
+ *              first: 0);
+ *              u how many nodes before the newest one the stack begins at, whose
+ *              number is 0 for none; u label set if it is another;
+ *              per new node, each the callee of the one before, dz location;
  *              per type: z value / scale
+ *
+ * Stacks are paths of a tree, from the root: a stack begins with that of a node that
+ * came before and goes on with new ones, numbered from 1.  Merging walks the tree.
  *
  * Differences wrap at 64 bits.  Nothing follows the last sample.
  */
@@ -52,6 +56,8 @@ typedef struct Writer
 	const PpProfile *profile;
 	const PpAlloc *alloc;
 	PpStoredCounts counts;
+	PpStoredTree tree;
+	uint64_t *scales; /* by type */
 	uint8_t flags;
 	PpCode code;
 	PpError *err;
@@ -68,7 +74,6 @@ pp_stored_too_many(const PpStoredCounts *c)
 		   : c->string_bytes > (uint64_t) hard->max_profile_size ? "bytes of strings"
 		   : c->types > hard->max_sample_types					 ? "sample types"
 		   : c->samples > hard->max_samples						 ? "samples"
-		   : c->locrefs > hard->max_total_frames				 ? "frames"
 		   : c->mappings > hard->max_mappings					 ? "mappings"
 		   : c->locations > hard->max_locations					 ? "locations"
 		   : c->functions > hard->max_functions					 ? "functions"
@@ -157,22 +162,20 @@ static void
 count(Writer *w)
 {
 	const PpProfile *p = w->profile;
-	uint64_t locrefs = 0, labels = 0, lines = 0, bytes = 0;
+	uint64_t labels = 0, lines = 0, bytes = 0;
 	const char *what;
 
 	for (uint32_t i = 0; i < p->nstrings; i++)
 		bytes += p->strings[i].len;
-	for (uint32_t i = 0; i < p->nsamples; i++)
-	{
-		locrefs += p->samples[i].nlocs;
-		labels += p->samples[i].nlabels;
-	}
+	for (uint32_t i = 0; i < w->tree.nsets; i++)
+		labels += w->tree.sets[i].n;
 	for (uint32_t i = 0; i < p->nlocations; i++)
 		lines += p->locations[i].nlines;
 	w->counts = (PpStoredCounts){.strings = p->nstrings,
 								 .types = p->ntypes,
 								 .samples = p->nsamples,
-								 .locrefs = (uint32_t) locrefs,
+								 .nodes = w->tree.nnodes - 1,
+								 .sets = w->tree.nsets - 1,
 								 .labels = (uint32_t) labels,
 								 .mappings = p->nmappings,
 								 .locations = p->nlocations,
@@ -180,10 +183,9 @@ count(Writer *w)
 								 .functions = p->nfunctions,
 								 .comments = p->ncomments,
 								 .string_bytes = bytes};
-	what = locrefs > UINT32_MAX	 ? "frames"
-		   : labels > UINT32_MAX ? "labels"
-		   : lines > UINT32_MAX	 ? "lines"
-								 : pp_stored_too_many(&w->counts);
+	what = labels >= PP_NONE  ? "labels"
+		   : lines >= PP_NONE ? "lines"
+							  : pp_stored_too_many(&w->counts);
 	if (what != NULL)
 		w->code = pp_fail_limit(w->err, PP_NO_OFFSET, NULL, 0, "profile has too many %s", what);
 }
@@ -227,7 +229,8 @@ put_front(Writer *w)
 	p = put(p, c->string_bytes);
 	p = put(p, c->types);
 	p = put(p, c->samples);
-	p = put(p, c->locrefs);
+	p = put(p, c->nodes);
+	p = put(p, c->sets);
 	p = put(p, c->labels);
 	p = put(p, c->mappings);
 	p = put(p, c->locations);
@@ -257,7 +260,7 @@ put_strings(Writer *w)
 }
 
 static void
-put_header(Writer *w, uint64_t *scales)
+put_header(Writer *w)
 {
 	const PpProfile *profile = w->profile;
 	uint8_t *p =
@@ -267,10 +270,10 @@ put_header(Writer *w, uint64_t *scales)
 		return;
 	for (uint32_t i = 0; i < profile->ntypes; i++)
 	{
-		scales[i] = column_scale(profile, i);
+		w->scales[i] = column_scale(profile, i);
 		p = put(p, profile->types[i].type);
 		p = put(p, profile->types[i].unit);
-		p = put(p, scales[i]);
+		p = put(p, w->scales[i]);
 	}
 	p = put(p, profile->period_type.type);
 	p = put(p, profile->period_type.unit);
@@ -378,106 +381,92 @@ put_locations(Writer *w)
 
 /* --- samples --- */
 
-/* How many locations at the root end two stacks have in common. */
-static uint32_t
-shared_end(const PpProfile *p, const PpSample *a, const PpSample *b)
-{
-	size_t a_end = (size_t) a->loc_off + a->nlocs;
-	size_t b_end = (size_t) b->loc_off + b->nlocs;
-	uint32_t most = a->nlocs < b->nlocs ? a->nlocs : b->nlocs;
-	uint32_t n = 0;
-
-	if (most > PP_STORED_SHARED_MAX)
-		most = PP_STORED_SHARED_MAX;
-	while (n < most && p->locrefs[a_end - 1 - n] == p->locrefs[b_end - 1 - n])
-		n++;
-	return n;
-}
-
-static bool
-same_labels(const PpProfile *p, const PpSample *a, const PpSample *b)
-{
-	const PpLabel *x = p->labels + a->label_off, *y = p->labels + b->label_off;
-
-	if (a->nlabels != b->nlabels || a->nlabels > PP_STORED_SAME_LABELS)
-		return false;
-	for (uint32_t i = 0; i < a->nlabels; i++)
-		if (x[i].key != y[i].key || x[i].str != y[i].str || x[i].num != y[i].num ||
-			x[i].num_unit != y[i].num_unit)
-			return false;
-	return true;
-}
-
-static uint8_t *
-put_labels(uint8_t *p, const PpLabel *labels, uint32_t n)
-{
-	p = put(p, n);
-	for (uint32_t i = 0; i < n; i++)
-	{
-		p = put(p, (uint64_t) labels[i].key << 1 | (labels[i].str != 0));
-		if (labels[i].str != 0)
-			p = put(p, labels[i].str);
-		else
-		{
-			p = put_z(p, (uint64_t) labels[i].num);
-			p = put(p, labels[i].num_unit);
-		}
-	}
-	return p;
-}
-
 static void
-put_sample(Writer *w, uint32_t i, const uint64_t *scales, uint64_t *last_ref)
+put_sets(Writer *w)
+{
+	for (uint32_t i = 1; i < w->tree.nsets; i++)
+	{
+		const PpStoredSet *set = &w->tree.sets[i];
+		const PpLabel *labels = w->profile->labels + set->off;
+		uint8_t *p = begin(w, ENTRY_MAX + (size_t) set->n * 3 * PP_VARINT_MAX);
+
+		poll(w, i);
+		if (p == NULL)
+			return;
+		p = put(p, set->n);
+		for (uint32_t k = 0; k < set->n; k++)
+		{
+			p = put(p, (uint64_t) labels[k].key << 1 | (labels[k].str != 0));
+			if (labels[k].str != 0)
+				p = put(p, labels[k].str);
+			else
+			{
+				p = put_z(p, (uint64_t) labels[k].num);
+				p = put(p, labels[k].num_unit);
+			}
+		}
+		end(w, p);
+	}
+}
+
+/* newest: the last node that samples before went to; labels: the set of the one before. */
+static void
+put_sample(Writer *w, uint32_t i, uint32_t newest, uint32_t labels, uint32_t *location)
 {
 	const PpProfile *profile = w->profile;
-	const PpSample *s = &profile->samples[i];
-	const PpSample none = {0};
-	const PpSample *before = i > 0 ? s - 1 : &none;
+	const PpStoredNode *nodes = w->tree.nodes;
+	const PpStoredSample *s = &w->tree.samples[i];
 	const int64_t *values = profile->values + (size_t) i * profile->ntypes;
-	uint32_t shared = shared_end(profile, s, before);
-	uint64_t labels = s->nlabels == 0					? PP_STORED_LABELS_NONE
-					  : same_labels(profile, s, before) ? PP_STORED_LABELS_SAME
-														: PP_STORED_LABELS_OWN;
-	uint8_t *p = begin(w,
-					   ENTRY_MAX + ((size_t) s->nlocs + (size_t) s->nlabels * 3 + profile->ntypes) *
-									   PP_VARINT_MAX);
+	uint32_t fresh = s->node > newest ? s->node - newest : 0;
+	uint32_t from = fresh > 0 ? nodes[newest + 1].parent : s->node;
+	uint8_t *p = begin(w, ENTRY_MAX + ((size_t) fresh + profile->ntypes) * PP_VARINT_MAX);
 
 	if (p == NULL)
 		return;
-	p = put(p, (uint64_t) s->nlocs << 2 | labels);
-	p = put(p, shared);
-	for (uint32_t j = 0; j < s->nlocs - shared; j++)
+	p = put(p, (uint64_t) fresh << 1 | (s->labels != labels));
+	p = put(p, newest - from);
+	if (s->labels != labels)
+		p = put(p, s->labels);
+	for (uint32_t k = newest + 1; k <= newest + fresh; k++)
 	{
-		uint32_t ref = profile->locrefs[s->loc_off + j];
-
-		p = put_z(p, ref - *last_ref);
-		*last_ref = ref;
+		p = put_z(p, (uint64_t) nodes[k].location - *location);
+		*location = nodes[k].location;
 	}
-	if (labels == PP_STORED_LABELS_OWN)
-		p = put_labels(p, profile->labels + s->label_off, s->nlabels);
 	for (uint32_t j = 0; j < profile->ntypes; j++)
-		p = put_z(p, (uint64_t) (values[j] / (int64_t) scales[j]));
+		p = put_z(p, (uint64_t) (values[j] / (int64_t) w->scales[j]));
 	end(w, p);
 }
 
 static void
-write_all(Writer *w, uint64_t *scales)
+put_samples(Writer *w)
 {
-	uint64_t last_ref = 0;
+	uint32_t newest = 0, labels = 0, location = 0;
 
+	for (uint32_t i = 0; i < w->profile->nsamples && w->code == PP_OK; i++)
+	{
+		const PpStoredSample *s = &w->tree.samples[i];
+
+		poll(w, i);
+		put_sample(w, i, newest, labels, &location);
+		labels = s->labels;
+		if (s->node > newest)
+			newest = s->node;
+	}
+}
+
+static void
+write_all(Writer *w)
+{
 	look_at_ids(w);
 	count(w);
 	put_front(w);
 	put_strings(w);
-	put_header(w, scales);
+	put_header(w);
 	put_mappings(w);
 	put_functions(w);
 	put_locations(w);
-	for (uint32_t i = 0; i < w->profile->nsamples && w->code == PP_OK; i++)
-	{
-		poll(w, i);
-		put_sample(w, i, scales, &last_ref);
-	}
+	put_sets(w);
+	put_samples(w);
 	if (w->code == PP_OK && w->len > (uint64_t) pp_limits_hard.max_profile_size)
 		w->code = pp_fail_limit(w->err,
 								PP_NO_OFFSET,
@@ -493,13 +482,13 @@ pp_stored_encode(const PpProfile *profile, const PpAlloc *alloc, uint8_t **out, 
 				 PpError *err)
 {
 	Writer w = {.profile = profile, .alloc = alloc, .err = err};
-	uint64_t *scales = alloc->alloc(alloc->ctx, (profile->ntypes + 1) * sizeof(uint64_t));
 
-	if (scales == NULL)
-		w.code = pp_fail_nomem(err);
-	else if ((w.code = pp_stored_check(profile, alloc, err)) == PP_OK)
-		write_all(&w, scales);
-	alloc->release(alloc->ctx, scales);
+	w.scales = alloc->alloc(alloc->ctx, (profile->ntypes + 1) * sizeof(uint64_t));
+	w.code = w.scales == NULL ? pp_fail_nomem(err) : pp_stored_check(profile, alloc, err);
+	if (w.code == PP_OK && (w.code = pp_stored_fold(profile, alloc, &w.tree, err)) == PP_OK)
+		write_all(&w);
+	pp_stored_fold_free(&w.tree, alloc);
+	alloc->release(alloc->ctx, w.scales);
 	if (w.code != PP_OK)
 	{
 		alloc->release(alloc->ctx, w.out);

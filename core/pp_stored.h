@@ -21,29 +21,56 @@ enum
 	PP_STORED_FLAGS = 31
 };
 
-/* Labels of a sample. */
-enum
-{
-	PP_STORED_LABELS_NONE,
-	PP_STORED_LABELS_SAME, /* as the sample before; at most PP_STORED_SAME_LABELS */
-	PP_STORED_LABELS_OWN
-};
-
 /*
- * What a sample may take over from the one before it.  These bound what a few
- * bytes can unfold to, so that the reader can check counts before it allocates.
+ * Samples as they are stored: stacks are nodes of a tree, labels are sets.  Node 0
+ * is the root, a parent comes before its children; set 0 is empty.
  */
-#define PP_STORED_SHARED_MAX  255 /* locations */
-#define PP_STORED_SAME_LABELS 16
+typedef struct PpStoredNode
+{
+	uint32_t parent, location;
+} PpStoredNode;
+
+typedef struct PpStoredSample
+{
+	uint32_t node, labels;
+} PpStoredSample;
+
+typedef struct PpStoredSet
+{
+	uint32_t off, n; /* into the labels of the profile */
+} PpStoredSet;
+
+typedef struct PpStoredTree
+{
+	uint32_t nnodes, nsets; /* with the root, with the empty set */
+	PpStoredNode *nodes;
+	PpStoredSet *sets;
+	PpStoredSample *samples; /* as many as the profile has */
+} PpStoredTree;
 
 typedef struct PpStoredCounts
 {
-	uint32_t strings, types, samples, locrefs, labels;
+	uint32_t strings, types, samples, nodes, sets, labels;
 	uint32_t mappings, locations, lines, functions, comments;
 	uint64_t string_bytes;
 } PpStoredCounts;
 
 /* Name of the count that exceeds pp_limits_hard, or NULL. */
 extern const char *pp_stored_too_many(const PpStoredCounts *counts);
+
+/*
+ * Read all but the samples and locrefs of the profile, which are in *tree instead;
+ * its values and labels are there.
+ */
+extern PpCode pp_stored_read(const uint8_t *data, size_t len, PpArena *arena, PpProfile **profile,
+							 PpStoredTree *tree, PpError *err);
+
+/*
+ * The tree of a profile in memory; its sets point into the labels of that.  To be
+ * freed in any case.
+ */
+extern PpCode pp_stored_fold(const PpProfile *p, const PpAlloc *alloc, PpStoredTree *tree,
+							 PpError *err);
+extern void pp_stored_fold_free(PpStoredTree *tree, const PpAlloc *alloc);
 
 #endif

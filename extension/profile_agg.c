@@ -29,13 +29,11 @@ static PpCode
 profile_add(void *sum, const PpAlloc *scratch, const uint8_t *data, size_t len, PpError *err)
 {
 	PpArena *arena = pp_arena_new(scratch);
-	PpProfile *profile;
 	PpCode code;
 
 	if (arena == NULL)
 		return pp_fail_nomem(err);
-	if ((code = pp_stored_decode(data, len, arena, &profile, err)) == PP_OK)
-		code = pp_merge_add(sum, profile, err);
+	code = pp_merge_add_stored(sum, data, len, arena, err);
 	pp_arena_free(arena);
 	return code;
 }

@@ -85,7 +85,7 @@ static void
 test_bytes(void **state)
 {
 	PpProfile *p = pp_profile_new(arena);
-	static const uint8_t empty[] = {1, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0,
+	static const uint8_t empty[] = {1, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0,
 									0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
 	Bytes b = stored(p);
 
@@ -125,8 +125,9 @@ test_bytes(void **state)
 								  6,
 								  1,
 								  2,
-								  4,
 								  2,
+								  1,
+								  1,
 								  1,
 								  2,
 								  1,
@@ -178,18 +179,20 @@ test_bytes(void **state)
 								  8,
 								  2,
 								  1,
-								  /* samples */
-								  2 << 2 | 2,
-								  0,
-								  2,
-								  1,
+								  /* label set */
 								  1,
 								  1 << 1,
 								  1,
 								  2,
-								  3,
-								  2 << 2 | 1,
+								  /* samples: two new nodes and another set; nothing new */
+								  2 << 1 | 1,
+								  0,
+								  1,
+								  0,
 								  2,
+								  3,
+								  0,
+								  0,
 								  10};
 
 	b = stored(p);
@@ -237,7 +240,7 @@ test_extremes(void **state)
 	assert_round_trip(p);
 }
 
-/* Ends of stacks beyond what one sample may take over, and more labels than that. */
+/* Stacks that begin as others do, or end, or are parts of them; labels as well. */
 static void
 test_sharing(void **state)
 {
@@ -417,7 +420,7 @@ test_damage(void **state)
 	free(b.data);
 
 	/* a million samples claimed in a few bytes */
-	static const uint8_t claim[] = {1, 0, 1, 0, 0, 0xff, 0xff, 0x3f, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
+	static const uint8_t claim[] = {1, 0, 1, 0, 0, 0xff, 0xff, 0x3f, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0};
 
 	expect_refusal((Bytes){(uint8_t *) (uintptr_t) claim, sizeof(claim)},
 				   "stored profile is damaged: counts do not fit its size");
