@@ -439,7 +439,7 @@ new_location(PpBuilder *b, uint32_t mapping, uint64_t address, const PpLine *lin
 		fail_limit(b, "max_lines", b->limits->max_lines, "lines in a location");
 	if (b->code != PP_OK || !reserve_slot(b, &b->location_table) ||
 		!RESERVE(b, b->locations, b->cap_locations, (size_t) i + 1) ||
-		!RESERVE(b, b->lines, b->cap_lines, (size_t) b->header.nlines + nlines))
+		!RESERVE(b, b->lines, b->cap_lines, (size_t) b->header.nlines + nlines + 1))
 		return PP_NONE;
 	b->locations[i] = (PpLocation){.id = (uint64_t) i + 1,
 								   .address = address,
@@ -532,14 +532,12 @@ stage_labels(PpBuilder *b, const PpLabel *labels, uint32_t nlabels)
 	PpLabel *out;
 	uint32_t n = 0;
 
-	if (nlabels == 0)
-		return 0;
 	if (nlabels > b->limits->max_labels)
 	{
 		fail_limit(b, "max_labels", b->limits->max_labels, "labels of a sample");
 		return PP_NONE;
 	}
-	if (!RESERVE(b, b->labels, b->cap_labels, (size_t) b->header.nlabels + nlabels))
+	if (!RESERVE(b, b->labels, b->cap_labels, (size_t) b->header.nlabels + nlabels + 1))
 		return PP_NONE;
 	out = b->labels + b->header.nlabels;
 	for (uint32_t i = 0; i < nlabels; i++)
@@ -565,7 +563,8 @@ stage_stack(PpBuilder *b, const uint32_t *locations, uint32_t n)
 		fail_limit(b, "max_depth", b->limits->max_depth, "locations in a stack");
 		return false;
 	}
-	if (!RESERVE(b, b->locrefs, b->cap_locrefs, (size_t) b->header.nlocrefs + n))
+	/* one more: arrays that are empty have a place, too */
+	if (!RESERVE(b, b->locrefs, b->cap_locrefs, (size_t) b->header.nlocrefs + n + 1))
 		return false;
 	if (n > 0)
 		memcpy(b->locrefs + b->header.nlocrefs, locations, n * sizeof(uint32_t));

@@ -195,7 +195,8 @@ extend(Finder *f, uint64_t address)
 	if (first == PP_NONE)
 		return PP_NONE;
 	m = &f->map->mappings[first];
-	hold(f, first, m->start - m->offset, m->start);
+	/* a range that ends before it begins may begin before it ends now */
+	hold(f, first, m->start - m->offset, m->limit < m->start ? m->limit : m->start);
 	m->start -= m->offset;
 	m->offset = 0;
 	return first;

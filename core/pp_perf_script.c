@@ -126,11 +126,11 @@ push_line(PerfReader *r, const PpPerfFrame *frame)
 
 	if (r->ninlined >= (uint64_t) r->limits->max_lines)
 		return pp_fail_limit(r->err,
-							 r->lines.start,
+							 r->open_at,
 							 "max_lines",
 							 r->limits->max_lines,
-							 "location in line %u has more than %" PRId64 " lines",
-							 r->lines.line,
+							 "location of the sample in line %u has more than %" PRId64 " lines",
+							 r->open_line,
 							 r->limits->max_lines);
 	if ((code = reserve(r, &r->inlined, r->ninlined, &r->inlined_cap, sizeof(PpLine))) != PP_OK)
 		return code;
@@ -253,6 +253,23 @@ add_sample(PerfReader *r)
 	return PP_OK;
 }
 
+/* What was taken for a header has no frames, either. */
+static PpCode
+no_sample(PerfReader *r)
+{
+	PpLines lines = {.data = r->lines.data, .len = r->lines.len, .at = r->open_at};
+	PpBytes line = {"", 0};
+
+	pp_lines_next(&lines, &line);
+	return pp_fail(r->err,
+				   PP_EMALFORMED,
+				   r->open_at,
+				   "line %u is neither a sample nor a frame: \"%.*s\"",
+				   r->open_line,
+				   (int) (line.len < MAX_QUOTED ? line.len : MAX_QUOTED),
+				   line.data);
+}
+
 static PpCode
 close_sample(PerfReader *r)
 {
@@ -263,13 +280,7 @@ close_sample(PerfReader *r)
 		return PP_OK;
 	r->open = false;
 	if (!has_frames && !pp_perf_header_is_sure(&r->header))
-		return pp_fail(r->err,
-					   PP_EMALFORMED,
-					   r->open_at,
-					   "line %u is neither a sample nor a frame: \"%.*s\"",
-					   r->open_line,
-					   (int) (r->header.comm.len < MAX_QUOTED ? r->header.comm.len : MAX_QUOTED),
-					   r->header.comm.data);
+		return no_sample(r);
 	if ((code = flush_frame(r)) == PP_OK)
 		code = r->builder == NULL ? count_sample(r) : add_sample(r);
 	r->depth = 0;

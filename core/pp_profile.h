@@ -68,8 +68,9 @@ typedef struct PpLocation
 
 /*
  * Labels of a sample are kept text first, then numbers, each stably sorted by
- * the bytes of the key: the order in which pprof writes them.  Labels that
- * pprof cannot carry (str, num and num_unit all 0) are gone.
+ * the bytes of the key: the order in which pprof writes them.  profile.proto
+ * cannot carry a label whose str, num and num_unit are all 0; heap texts have it
+ * (objects of 0 bytes), and it is lost when they are encoded.
  */
 typedef struct PpLabel
 {

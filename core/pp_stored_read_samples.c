@@ -43,8 +43,6 @@ read_label(StoredReader *r, PpLabel *label)
 	pp_stored_done(r, at);
 	if (key >> 1 >= nstrings || str >= nstrings || unit >= nstrings)
 		pp_stored_damaged(r, "unknown string");
-	else if (str == 0 && num == 0 && unit == 0)
-		pp_stored_damaged(r, "empty label");
 	*label = (PpLabel){(uint32_t) (key >> 1), (uint32_t) str, (uint32_t) unit, num};
 }
 
