@@ -1,7 +1,8 @@
 /*
  * fuzz_merge.c
  *		Two profiles and a text: their canonical sum must not depend on the order
- *		or the steps, and reports filtered by the text must come to an end.
+ *		or the steps, what is equal must have one hash, and reports filtered by the
+ *		text must come to an end.
  *
  * Input: two lengths of 16 bits, the first profile, the second, the text.
  */
@@ -9,8 +10,13 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/pp_aggregate.h"
 #include "core/pp_codec.h"
+#include "core/pp_content.h"
+#include "core/pp_edit.h"
+#include "core/pp_filter.h"
 #include "core/pp_merge.h"
+#include "core/pp_predicates.h"
 #include "core/pp_report.h"
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
@@ -114,6 +120,62 @@ check_sums(PpArena *arena, PpProfile *a, PpProfile *b)
 	pp_profile_diff(a, b, PP_MERGE_CANONICAL, arena, &tool, NULL);
 }
 
+static uint64_t
+hash_of(PpArena *arena, const PpProfile *p)
+{
+	uint64_t hash;
+
+	require(pp_profile_hash(p, arena, &hash, NULL) == PP_OK);
+	return hash;
+}
+
+/* Equal content has equal hashes, and comparing is symmetric. */
+static void
+check_content(PpArena *arena, const PpProfile *a, const PpProfile *b)
+{
+	PpProfile *one;
+	bool ab, ba;
+
+	if (sum(arena, a, NULL, &one) == PP_OK)
+	{
+		require(hash_of(arena, a) == hash_of(arena, one));
+		require(pp_profile_equal(a, one, arena, &ab, NULL) == PP_OK && ab);
+	}
+	if (pp_profile_equal(a, b, arena, &ab, NULL) != PP_OK ||
+		pp_profile_equal(b, a, arena, &ba, NULL) != PP_OK)
+		return;
+	require(ab == ba);
+	require(!ab || hash_of(arena, a) == hash_of(arena, b));
+}
+
+/* What makes a profile of one. */
+static void
+check_forms(PpArena *arena, const PpProfile *p, PpBytes text)
+{
+	PpSearch search = {compile, find, arena};
+	PpProfile *once, *again;
+	bool found;
+
+	for (int by = PP_BY_FUNCTIONS; by <= PP_BY_ADDRESSES; by++)
+	{
+		PpGranularity g = (PpGranularity) by;
+
+		if (pp_profile_aggregate(p, g, text.len % 2, text.len % 3, arena, &once, NULL) == PP_OK &&
+			pp_profile_aggregate(once, g, text.len % 2, text.len % 3, arena, &again, NULL) == PP_OK)
+			require(hash_of(arena, once) == hash_of(arena, again));
+	}
+	if (pp_profile_subtract(p, p, PP_MERGE_ORDERED, arena, &once, NULL) == PP_OK)
+		require(once->nsamples == 0);
+	if (pp_profile_set_label(p, text, text, arena, &once, NULL) == PP_OK)
+		require(pp_profile_remove_label(once, text, arena, &again, NULL) == PP_OK);
+	pp_profile_set_num_label(p, text, text.len, text, arena, &once, NULL);
+	pp_profile_keep_types(p, &text, 1, arena, &once, NULL);
+	pp_profile_has_function(p, text, &search, arena, &found, NULL);
+	pp_profile_has_label(p, text, &text);
+	if (pp_edit_copy(p, arena, &once, NULL) == PP_OK)
+		pp_filter_prune(once, text, text, &search, arena, NULL);
+}
+
 /* The text is tried as every option it can be. */
 static void
 check_reports(PpArena *arena, const PpProfile *p, PpBytes text)
@@ -180,6 +242,8 @@ LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 			pp_profile_decode(data + first, second, &limits, arena, &b, NULL) == PP_OK)
 		{
 			check_sums(arena, a, b);
+			check_content(arena, a, b);
+			check_forms(arena, a, text);
 			check_reports(arena, a, text);
 		}
 	}
