@@ -55,6 +55,8 @@ static const Foreign magics[] = {
 		  "ELF"),
 	 "an ELF program",
 	 "send its profile"},
+	{SIGN("# HELP "), "the text of Prometheus metrics", "send a profile"},
+	{SIGN("# TYPE "), "the text of Prometheus metrics", "send a profile"},
 	{SIGN("PK\x03\x04"), "a zip archive", "send the files in it one by one"},
 };
 

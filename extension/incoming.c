@@ -13,6 +13,7 @@
 
 #include "core/pp_codec.h"
 #include "core/pp_foreign.h"
+#include "core/pp_formats.h"
 #include "core/pp_inflate.h"
 #include "core/pp_names.h"
 #include "core_glue.h"
@@ -525,37 +526,57 @@ list_series(Incoming *in, PpBytes name, PpArena *arena)
 
 /* --- all of it --- */
 
+/* A message of profile.proto, and nothing else: what agents push, and targets answer. */
+static PpCode
+decode_pprof(Incoming *in, const uint8 *plain, size_t len, const PpLimits *limits, PpArena *arena,
+			 PpError *err)
+{
+	PpCode code = pp_profile_decode(plain, len, limits, arena, &in->profile, err);
+
+	if (code == PP_EMALFORMED && pp_foreign_refuse(plain, len, err))
+		code = PP_EUNSUPPORTED;
+	return code;
+}
+
 static bool
-decode(Incoming *in, bytea *body, const char *format, PpArena *arena, const uint8 **plain,
+decode(Incoming *in, bytea *body, const char *format_name, PpArena *arena, const uint8 **plain,
 	   size_t *plain_len)
 {
 	const uint8 *data = (const uint8 *) VARDATA_ANY(body);
 	size_t len = VARSIZE_ANY_EXHDR(body);
+	PpFormat format;
 	PpLimits limits;
 	PpError err;
 	PpCode code;
-	bool inflated;
 
-	if (strcmp(format, "auto") != 0 && strcmp(format, "pprof") != 0)
+	if (!pp_format_by_name(pp_bytes_cstr(format_name), &format))
 	{
 		incoming_fail(in,
 					  ERRCODE_FEATURE_NOT_SUPPORTED,
 					  "malformed_profile",
 					  "format \"%s\" is not supported",
-					  format);
+					  format_name);
 		return false;
 	}
 	pprof_input_limits(&limits);
-	code =
-		pp_inflate_arena(pp_container_guess(data, len), data, len, &limits, arena, plain, plain_len, &err);
-	inflated = code == PP_OK && *plain_len > 0;
-	if (inflated)
-		code = pp_profile_decode(*plain, *plain_len, &limits, arena, &in->profile, &err);
-	else if (code == PP_OK)
+	if (format == PP_FORMAT_PPROF)
+		code = pp_inflate_arena(pp_container_guess(data, len),
+								data,
+								len,
+								&limits,
+								arena,
+								plain,
+								plain_len,
+								&err);
+	else
+		code = pp_format_unpack(data, len, &limits, arena, plain, plain_len, &err);
+	if (code == PP_OK && *plain_len == 0)
 		code = pp_fail(&err, PP_EMALFORMED, 0, "empty profile");
-	/* of compressed data that is damaged it says nothing */
-	if (code == PP_EMALFORMED && inflated && pp_foreign_refuse(*plain, *plain_len, &err))
-		code = PP_EUNSUPPORTED;
+	else if (code == PP_OK && format == PP_FORMAT_PPROF)
+		code = decode_pprof(in, *plain, *plain_len, &limits, arena, &err);
+	else if (code == PP_OK)
+		code =
+			pp_format_read_plain(format, NULL, *plain, *plain_len, &limits, arena, &in->profile, &err);
 	if (code != PP_OK)
 		fail_core(in, &err, "malformed_profile");
 	return code == PP_OK;

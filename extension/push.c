@@ -125,7 +125,7 @@ pprof_push(PG_FUNCTION_ARGS)
 						  DatumGetJsonbP(labels[i]),
 						  ids != NULL && !id_nulls[i] ? TextDatumGetCString(ids[i]) : NULL,
 						  times != NULL && !time_nulls[i] ? &at : NULL,
-						  "auto",
+						  "pprof",
 						  i,
 						  &options);
 	}

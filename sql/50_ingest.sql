@@ -33,4 +33,4 @@ LANGUAGE C VOLATILE PARALLEL UNSAFE SECURITY DEFINER
 SET search_path = pg_catalog, pg_temp;
 REVOKE ALL ON FUNCTION pprof.ingest(bytea, jsonb, timestamptz, text) FROM PUBLIC;
 COMMENT ON FUNCTION pprof.ingest(bytea, jsonb, timestamptz, text)
-    IS 'stores a profile under labels; returns the rows made, 0 if it is there already; a notice counts samples left out';
+    IS 'stores a profile under labels; format as of from_bytea, where folded stacks are samples in count; returns the rows made, 0 if it is there already; a notice counts samples left out';

@@ -101,3 +101,17 @@ SELECT validate('main;a 3', 'nonsense');
 SELECT from_bytea('hello world', 'auto');
 SELECT from_gperftools('main;a 3');
 DROP TABLE inputs, scopes;
+
+-- they can be stored, too: the name of the type is in the labels
+BEGIN;
+SELECT ingest(convert_to(E'main;a 3\nmain;b 4\n', 'UTF8'), '{"service_name": "flame", "__name__": "wall"}');
+SELECT ingest('main;a', '{"service_name": "flame", "__name__": "wall"}', format => 'lines');
+SELECT service, profile_type, total FROM profiles WHERE service = 'flame' ORDER BY total;
+SAVEPOINT s;
+SELECT ingest(E'# HELP up\nup 1', '{"service_name": "flame", "__name__": "wall"}');
+ROLLBACK TO s;
+SELECT ingest('main;a 3', '{"service_name": "flame", "__name__": "wall"}', format => 'jfr');
+ROLLBACK TO s;
+-- what agents push is profile.proto only
+SELECT sqlstate, message FROM push(ARRAY['main;a 3'::bytea], ARRAY['{"service_name": "flame", "__name__": "wall"}'::jsonb]);
+ROLLBACK;
