@@ -416,14 +416,16 @@ static bool
 same_location(const PpBuilder *b, const PpLocation *old, uint32_t mapping, uint64_t address,
 			  const PpLine *lines, uint32_t nlines)
 {
-	const PpLine *old_lines = b->lines + old->line_off;
-
 	if (old->mapping != mapping || old->address != address || old->nlines != nlines)
 		return false;
 	for (uint32_t i = 0; i < nlines; i++)
-		if (old_lines[i].function != lines[i].function || old_lines[i].line != lines[i].line ||
-			old_lines[i].column != lines[i].column)
+	{
+		const PpLine *line = &b->lines[old->line_off + i];
+
+		if (line->function != lines[i].function || line->line != lines[i].line ||
+			line->column != lines[i].column)
 			return false;
+	}
 	return true;
 }
 
@@ -573,16 +575,16 @@ stage_stack(PpBuilder *b, const uint32_t *locations, uint32_t n)
 
 /* Of a new stack: how many frames there are, inlined ones too. */
 static bool
-count_frames(PpBuilder *b, const uint32_t *locations, uint32_t n)
+count_frames(PpBuilder *b, const PpSample *in)
 {
 	int64_t frames = 0;
 
-	for (uint32_t i = 0; i < n; i++)
-		frames += b->locations[locations[i]].nlines;
+	for (uint32_t i = 0; i < in->nlocs; i++)
+		frames += b->locations[b->locrefs[in->loc_off + i]].nlines;
 	if (frames > b->limits->max_frames)
 		fail_limit(b, "max_frames", b->limits->max_frames, "frames in a stack");
 	/* a location without lines is a frame too */
-	b->total_frames += frames > n ? frames : n;
+	b->total_frames += frames > in->nlocs ? frames : in->nlocs;
 	if (b->total_frames > b->limits->max_total_frames)
 		fail_limit(b, "max_total_frames", b->limits->max_total_frames, "frames in all stacks together");
 	return b->code == PP_OK;
@@ -591,19 +593,19 @@ count_frames(PpBuilder *b, const uint32_t *locations, uint32_t n)
 static uint32_t
 hash_sample(const PpBuilder *b, const PpSample *in)
 {
-	const uint32_t *locs = b->locrefs + in->loc_off;
-	const PpLabel *labels = b->labels + in->label_off;
 	uint64_t h = pp_table_mix(b->seed, (uint64_t) in->nlocs << 32 | in->nlabels);
-	uint32_t i = 0;
+	uint32_t i = in->loc_off, end = in->loc_off + in->nlocs;
 
-	for (; i + 2 <= in->nlocs; i += 2)
-		h = pp_table_mix(h, (uint64_t) locs[i] << 32 | locs[i + 1]);
-	if (i < in->nlocs)
-		h = pp_table_mix(h, locs[i]);
+	for (; i + 2 <= end; i += 2)
+		h = pp_table_mix(h, (uint64_t) b->locrefs[i] << 32 | b->locrefs[i + 1]);
+	if (i < end)
+		h = pp_table_mix(h, b->locrefs[i]);
 	for (i = 0; i < in->nlabels; i++)
 	{
-		h = pp_table_mix(h, (uint64_t) labels[i].key << 32 | labels[i].str);
-		h = pp_table_mix(h, (uint64_t) labels[i].num ^ (uint64_t) labels[i].num_unit << 32);
+		const PpLabel *label = &b->labels[in->label_off + i];
+
+		h = pp_table_mix(h, (uint64_t) label->key << 32 | label->str);
+		h = pp_table_mix(h, (uint64_t) label->num ^ (uint64_t) label->num_unit << 32);
 	}
 	return pp_table_fold(h);
 }
@@ -611,17 +613,18 @@ hash_sample(const PpBuilder *b, const PpSample *in)
 static bool
 same_sample(const PpBuilder *b, const PpSample *old, const PpSample *in)
 {
-	const PpLabel *x = b->labels + old->label_off, *y = b->labels + in->label_off;
-
 	if (old->nlocs != in->nlocs || old->nlabels != in->nlabels ||
 		(in->nlocs > 0 &&
 		 memcmp(b->locrefs + old->loc_off, b->locrefs + in->loc_off, in->nlocs * sizeof(uint32_t)) !=
 			 0))
 		return false;
 	for (uint32_t i = 0; i < in->nlabels; i++)
-		if (x[i].key != y[i].key || x[i].str != y[i].str || x[i].num != y[i].num ||
-			x[i].num_unit != y[i].num_unit)
+	{
+		const PpLabel *x = &b->labels[old->label_off + i], *y = &b->labels[in->label_off + i];
+
+		if (x->key != y->key || x->str != y->str || x->num != y->num || x->num_unit != y->num_unit)
 			return false;
+	}
 	return true;
 }
 
@@ -656,8 +659,7 @@ new_sample(PpBuilder *b, const PpSample *in, const int64_t *values, uint32_t has
 
 	if (i >= b->limits->max_samples)
 		fail_limit(b, "max_samples", b->limits->max_samples, "samples");
-	if (b->code != PP_OK || !count_frames(b, b->locrefs + in->loc_off, in->nlocs) ||
-		!reserve_slot(b, &b->sample_table) ||
+	if (b->code != PP_OK || !count_frames(b, in) || !reserve_slot(b, &b->sample_table) ||
 		!RESERVE(b, b->samples, b->cap_samples, (size_t) i + 1) || !reserve_values(b))
 		return;
 	b->samples[i] = *in;
