@@ -39,7 +39,7 @@ SCRAPER   = $(if $(wildcard scraper/*.c),$(PGXS) PGXS_PASS=scraper,@:)
 
 .DEFAULT_GOAL := all
 .PHONY: help all core extension scraper install uninstall stage check test test-clients \
-        unit fuzz-targets format lint run start stop psql bench sanitize valgrind fuzz docs \
+        unit fuzz-targets extremes format lint run start stop psql bench sanitize valgrind fuzz docs \
         dist deps check-docker clean
 
 all: extension scraper ## build extension, core, scraper and bridge
@@ -124,7 +124,11 @@ sanitize: ## unit tests under ASan and UBSan
 	UNIT_BUILD=build/sanitize scripts/test.sh unit
 
 valgrind: unit ## unit tests under memcheck
+	EXTREMES_DIVIDE=$${EXTREMES_DIVIDE:-200} \
 	UNIT_WRAPPER='valgrind -q --error-exitcode=99 --leak-check=full' scripts/test.sh unit
+
+extremes: $(BUILD)/unit/test_pp_extremes ## profiles as large as the limits allow, with times and memory
+	EXTREMES_DIVIDE=1 EXTREMES_VERBOSE=1 $(BUILD)/unit/test_pp_extremes
 
 # -- a private server to play with ------------------------------------------
 

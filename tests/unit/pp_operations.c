@@ -494,9 +494,40 @@ speedscope(Operands *x, PpError *err)
 }
 
 static PpCode
+svg(Operands *x, PpError *err)
+{
+	const PpAlloc *alloc = pp_arena_allocator(x->arena);
+	PpSvgOptions options = {.width = 1200, .max_nodes = 1000};
+	PpRender render;
+	PpTree *left = NULL, *right = NULL;
+	PpCode code = prepare(x, &render, err);
+
+	if (code == PP_OK && (code = pp_render_tree(&render, alloc, PP_RULES_PPROF, &left, err)) == PP_OK)
+	{
+		if ((code = pp_render_tree(&render, alloc, PP_RULES_PPROF, &right, err)) == PP_OK)
+		{
+			code = pp_svg_text(left, right, &options, x->arena, x->out, err);
+			pp_tree_free(right);
+		}
+		pp_tree_free(left);
+	}
+	return code;
+}
+
+static PpCode
 json(Operands *x, PpError *err)
 {
 	return pp_json_text(x->p, x->out, err);
+}
+
+static PpCode
+pgo(Operands *x, PpError *err)
+{
+	PpProfile *result = NULL;
+	PpCode code = pp_profile_pgo(x->p, 0, x->arena, &result, err);
+
+	/* a compiler wants CPU profiles of Go, without negative values */
+	return code == PP_EINVALID ? PP_OK : keep(x, code, result, err);
 }
 
 /* --- content --- */
@@ -620,7 +651,9 @@ const Operation operations[] = {
 	{"folded", folded},
 	{"folded by lines", folded_lines},
 	{"speedscope", speedscope},
+	{"SVG", svg},
 	{"JSON", json},
+	{"PGO", pgo},
 	{"equality", equal},
 	{"aggregate", aggregate},
 	{"has_function", has_function},

@@ -106,7 +106,7 @@ put_functions(Message *m, uint32_t n, uint32_t lines, size_t name_len)
 		if (name_len > (size_t) len)
 			memset(name + len, 'x', name_len - (size_t) len);
 		put_bytes(m, 6, name, name_len > (size_t) len ? name_len : (size_t) len);
-		PUT_MESSAGE(m, 5, 1, i, 2, 5 + i, 4, 5 + i);
+		PUT_MESSAGE(m, 5, 1, i, 2, 5 + i, 4, 5 + i, 5, 1);
 		put_number(&location, 1, i);
 		for (uint32_t k = 0; k < lines; k++)
 			put_bytes(&location, 4, "\x08\x01\x10\x07", 4);
@@ -241,7 +241,7 @@ sized_by(uint32_t n, uint32_t preset)
 static uint32_t
 sized(uint32_t n)
 {
-	return sized_by(n, 8);
+	return sized_by(n, 32);
 }
 
 /*
