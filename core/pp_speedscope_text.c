@@ -161,7 +161,7 @@ append_file(const Speedscope *s, const PpRender *render, PpBuf *out)
 PpCode
 pp_speedscope_text(const PpRender *render, PpArena *arena, PpBuf *out, PpError *err)
 {
-	Speedscope s = {NULL};
+	Speedscope s = {.sum = 0};
 	PpStackWriter writer = {frame_number, append_stack, ',', &s};
 	PpCode code = pp_render_tree(render, out->alloc, PP_RULES_PPROF, &s.tree, err);
 

@@ -22,6 +22,10 @@ SELECT name, idx FROM profiles, sample_types(p),
        LATERAL (SELECT sum(substring(line FROM ' (-?[0-9]+)$')::bigint)
                   FROM regexp_split_to_table(rtrim(to_folded(p, idx::text), E'\n'), E'\n') line) l
  WHERE coalesce(sum, 0) <> (SELECT sum(value) FROM stacks(p, idx::text));
+-- what is written is read back
+SELECT name, idx FROM profiles, sample_types(p), to_folded(p, idx::text) f WHERE to_folded(from_folded(f)) <> f;
+SELECT name FROM profiles, to_folded(p) f WHERE to_folded(from_speedscope(to_speedscope(p))) <> f AND name <> 'in/names.pb';
+SELECT length(to_folded(from_folded(repeat('f;', 9999) || 'f 7'))) AS deep;
 -- options: filters, granularity, drop_frames
 SELECT to_folded(file('in/basic.pb'), 'samples', '{"focus": "walk"}');
 SELECT to_folded(file('in/basic.pb'), options => '{"lines": true, "ignore": "walk", "sample_index": "samples"}');
