@@ -53,7 +53,7 @@ is_part(const PpLabel *label, LabelPart part)
 {
 	if (label->str != 0)
 		return part & LABEL_TEXTS;
-	return part == LABEL_UNITS ? label->num_unit != 0 : part & LABEL_NUMBERS;
+	return part & (LABEL_NUMBERS | LABEL_UNITS);
 }
 
 static void
@@ -94,6 +94,32 @@ compare_labels(const void *a, const void *b, void *profile)
 	return order != 0 ? order : left < right ? -1 : left > right;
 }
 
+/* Labels of one key, which are next to each other. */
+static void
+push_key(JsonbParseState **state, const PpProfile *p, const PpLabel **labels, uint32_t n,
+		 LabelPart part)
+{
+	push_string(state, WJB_KEY, pp_str(p, labels[0]->key));
+	if (n == 1)
+	{
+		push_label(state, WJB_VALUE, p, labels[0], part);
+		return;
+	}
+	pushJsonbValue(state, WJB_BEGIN_ARRAY, NULL);
+	for (uint32_t i = 0; i < n; i++)
+		push_label(state, WJB_ELEM, p, labels[i], part);
+	pushJsonbValue(state, WJB_END_ARRAY, NULL);
+}
+
+static bool
+any_unit(const PpLabel **labels, uint32_t n)
+{
+	for (uint32_t i = 0; i < n; i++)
+		if (labels[i]->num_unit != 0)
+			return true;
+	return false;
+}
+
 Datum
 labels_value(const PpProfile *p, const PpSample *sample, LabelPart part)
 {
@@ -113,16 +139,8 @@ labels_value(const PpProfile *p, const PpSample *sample, LabelPart part)
 		for (next = i + 1; next < n; next++)
 			if (!pp_bytes_eq(pp_str(p, labels[next]->key), key))
 				break;
-		push_string(&state, WJB_KEY, key);
-		if (next == i + 1)
-		{
-			push_label(&state, WJB_VALUE, p, labels[i], part);
-			continue;
-		}
-		pushJsonbValue(&state, WJB_BEGIN_ARRAY, NULL);
-		for (uint32_t j = i; j < next; j++)
-			push_label(&state, WJB_ELEM, p, labels[j], part);
-		pushJsonbValue(&state, WJB_END_ARRAY, NULL);
+		if (part != LABEL_UNITS || any_unit(&labels[i], next - i))
+			push_key(&state, p, &labels[i], next - i, part);
 	}
 	return JsonbPGetDatum(JsonbValueToJsonb(pushJsonbValue(&state, WJB_END_OBJECT, NULL)));
 }

@@ -21,7 +21,7 @@ typedef enum LabelPart
 	LABEL_TEXTS = 1,
 	LABEL_NUMBERS = 2,
 	LABEL_ALL = 3,
-	LABEL_UNITS = 4 /* of the numbers that have one */
+	LABEL_UNITS = 4 /* of numbers, for keys that have any */
 } LabelPart;
 
 /* Labels as an object; a key that occurs more than once has an array of its values. */
