@@ -27,7 +27,9 @@ profile_load_for(const PpProfile *profile, const ReportOptions *options, PpArena
 
 	if (!options->all_frames &&
 		pp_filter_check_drop_frames(profile, &search, arena, &err) == PP_EREGEX)
-		ereport(NOTICE, errmsg("drop_frames of the profile are ignored: %s", err.message));
+		ereport(NOTICE,
+				errmsg("drop_frames of the profile are ignored"),
+				errdetail("%s", err.message));
 	CORE_CHECK(pp_report_load(profile, options->all_frames, &search, arena, &result, &err), &err);
 	return result;
 }

@@ -87,6 +87,91 @@ SELECT * FROM top(file('in/basic.pb'), sort => 'up');
 SELECT * FROM top(file('in/basic.pb'), granularity => 'modules');
 \set VERBOSITY default
 SELECT * FROM top(file('in/basic.pb'), granularity => 'modules');
+
+-- options are the tool's; arguments of their own go before them
+SELECT name, flat, inline_label FROM top(file('go/go123-a-cpu.pb.gz'), options => '{"nodecount": 5, "focus": "main"}');
+SELECT name, cum FROM top(file('in/basic.pb'), 'samples', options => '{"sample_index": "cpu", "cum": true, "nodefraction": 0.5}');
+SELECT count(*) AS untrimmed, (SELECT count(*) FROM top(file('in/trim.pb'), options => '{"nodefraction": 0.005}')) AS trimmed
+  FROM top(file('in/trim.pb'));
+SELECT name, flat FROM top(file('in/drop.pb'), options => '{"all_frames": true}') LIMIT 3;
+SELECT bool_and(a IS NOT DISTINCT FROM b) AS shorthand
+  FROM top(file('in/basic.pb'), options => '{"lines": true, "noinlines": true, "sort": null}') WITH ORDINALITY a
+  FULL JOIN top(file('in/basic.pb'), granularity => 'lines', noinlines => true) WITH ORDINALITY b USING (ordinality);
+SELECT report(file('in/tags.pb'), 'traces', '{"tagroot": ["thread"]}') = report(file('in/tags.pb'), 'traces', '{"tagroot": "thread"}') AS keys;
+
+-- calls, and sums by label
+SELECT * FROM edges(file('in/basic.pb'));
+SELECT * FROM callers(file('in/basic.pb'), 'encode');
+SELECT * FROM callees(file('in/basic.pb'), '^main', 'samples');
+SELECT caller, weight, residual FROM edges(file('in/filter.pb'), options => '{"hide": "B"}') ORDER BY weight DESC, caller COLLATE "C" LIMIT 4;
+SELECT bool_and(n = 0) AS callers_and_callees_are_edges
+  FROM profiles, LATERAL (SELECT count(*) AS n FROM
+         (SELECT caller, name, weight, inlined FROM callers(p, '') EXCEPT ALL SELECT caller, callee, weight, inlined FROM edges(p)) x) a;
+SELECT * FROM tags(file('in/basic.pb'));
+SELECT * FROM tag_values(file('in/basic.pb'), 'tenant', 'samples');
+SELECT * FROM tags(file('in/filter.pb')) WHERE num IS NOT NULL;
+SELECT bool_and(t.total = x.total) AS totals
+  FROM profiles, tags(p) t JOIN LATERAL (
+         SELECT l.key, l.value, l.num, l.unit, sum(s.value) AS total FROM labels(p) l JOIN stacks(p) s USING (sample_id) GROUP BY 1, 2, 3, 4) x
+    ON (x.key, x.value, x.num, x.unit) IS NOT DISTINCT FROM (t.key, t.value, t.num, t.unit);
+
+-- texts
+SELECT report(file('in/basic.pb'));
+SELECT report(file('in/basic.pb'), 'tree', '{"nodecount": 3, "compact_labels": true}');
+SELECT report(file('in/basic.pb'), 'peek', '{"peek": "reply"}');
+SELECT report(file('in/basic.pb'), 'tags');
+SELECT report(file('in/heap.pb'), 'tags', '{"alloc_objects": true}');
+SELECT report(file('in/tags.pb'), 'traces', '{"tagfocus": "thread=io"}');
+SELECT report(file('in/basic.pb'), 'comments');
+SELECT to_dot(p) = report(p, 'dot') AS dot, to_callgrind(p) = report(p, 'callgrind') AS callgrind,
+       to_dot(p, 'samples') = report(p, 'dot', '{"sample_index": "samples"}') AS column, report(p, 'text') = report(p, 'top') AS text
+  FROM profiles WHERE name = 'in/basic.pb';
+SELECT idx, type, unit, is_default FROM topproto(file('in/basic.pb')) p, sample_types(p) ORDER BY idx;
+SELECT name, flat, cum FROM topproto(file('in/basic.pb'), options => '{"unit": "ms"}') p, LATERAL top(p, 'flat') ORDER BY flat DESC, name COLLATE "C";
+
+-- formats
+SELECT format_value(1500, 'milliseconds'), format_value(1500, 'milliseconds', 'ns'), format_value(-2048, 'bytes'),
+       format_value(3, 'widgets'), format_value(3, 'widgets', 'kg'), format_value(0, 'ns'), format_value(-9223372036854775808, 'count');
+SELECT format_percentage(1, 3), format_percentage(-1, 3), format_percentage(1, 0), format_percentage(9999, 10000), format_percentage(1, 100000);
+SELECT name, shorten(name) FROM unnest('{runtime/pprof.Do, github.com/acme/shop/v3/cart.(*Cart).Add, "std::vector<int>::push_back(int const&)",
+    "(anonymous namespace)::Foo::bar", "com.example.Cart.<init>(int)", main, ""}'::text[]) name;
+
+-- hostile names: lines, quotes, colours, bytes that are no text; a report is still one
+SELECT bool_or(regexp_replace(line, '"(\\.|[^"\\])*"', '', 'g') ~ 'URL') AS broken_out, count(*) > 10 AS lines
+  FROM set_label(file('in/names.pb'), 'key" URL="x', E'"] \\" \n"URL="javascript:alert(1)') p, string_to_table(to_dot(p), E'\n') line;
+SELECT length(report(p, format)) > 0 AS text, count(*)
+  FROM unnest('{top, tree, traces, tags, raw, dot, callgrind}'::text[]) format,
+       (VALUES ('\x0a040801100212060a010112010722060801220208012a0408011003320032016e3205636f756e74320b66ff00c3a9f09f94a5e282'::bytea::profile)) v (p)
+ GROUP BY 1 ORDER BY 1;
+
+-- (no labels, so tags has nothing to say)
+-- a regular expression of the profile that is none
+SELECT count(*) FROM top(file('in/t_bad_drop_regexp.pb'));
+SELECT count(*) FROM top(file('in/t_bad_drop_regexp.pb'), options => '{"all_frames": true}');
+
+-- refusals
+SELECT report(file('in/basic.pb'), 'svg');
+SELECT report(file('in/basic.pb'), 'peek');
+SELECT report(file('in/basic.pb'), 'peek', '{"peek": "nothing of that name"}');
+SELECT report(file('in/basic.pb'), 'top', '{"peek": "main"}');
+SELECT report(file('in/basic.pb'), 'top', '{"focus": "("}');
+SELECT report(file('in/basic.pb'), 'top', '{"fokus": "main"}');
+SELECT * FROM top(file('in/basic.pb'), options => '{"unit": "ms"}');
+SELECT report(file('in/basic.pb'), 'top', '[]');
+SELECT report(file('in/basic.pb'), 'top', '{"nodecount": 1.5}');
+SELECT report(file('in/basic.pb'), 'top', '{"nodecount": "5"}');
+SELECT report(file('in/basic.pb'), 'top', '{"nodefraction": 1e999}');
+SELECT report(file('in/basic.pb'), 'top', '{"focus": 1}');
+SELECT report(file('in/basic.pb'), 'top', '{"mean": "yes"}');
+SELECT report(file('in/basic.pb'), 'top', '{"mean": []}');
+SELECT report(file('in/basic.pb'), 'top', '{"tagroot": {}}');
+SELECT report(file('in/basic.pb'), 'top', '{"tagroot": ["a,b"]}');
+SELECT report(file('in/basic.pb'), 'top', '{"granularity": "modules"}');
+SELECT report(file('in/basic.pb'), 'top', '{"lines": true, "granularity": "files"}');
+SELECT report(file('in/basic.pb'), 'top', '{"cum": true, "sort": "flat"}');
+SELECT report(file('in/basic.pb'), 'top', '{"divide_by": 0}');
+SELECT report(file('in/basic.pb'), 'top', '{"sample_index": 7}');
+SELECT * FROM tag_values(file('in/basic.pb'), 'no such key');
 DROP TABLE profiles;
 DROP FUNCTION differs;
 DROP TABLE expected;
