@@ -162,21 +162,36 @@ same_type(const PpProfile *a, PpValueType x, const PpProfile *b, PpValueType y)
 		   pp_bytes_eq(pp_str(a, x.unit), pp_str(b, y.unit));
 }
 
+static PpCode
+check_same_types(const PpProfile *p, const PpProfile *base, PpError *err)
+{
+	bool same = p->ntypes == base->ntypes;
+	char ours[90], theirs[90];
+
+	for (uint32_t t = 0; same && t < p->ntypes; t++)
+		same = same_type(p, p->types[t], base, base->types[t]);
+	if (same && same_type(p, p->period_type, base, base->period_type))
+		return PP_OK;
+	pp_types_text(p, ours, sizeof(ours));
+	pp_types_text(base, theirs, sizeof(theirs));
+	return pp_fail(err,
+				   PP_EINCOMPATIBLE,
+				   PP_NO_OFFSET,
+				   "profile of \"%s\" cannot be normalized by one of \"%s\"%s",
+				   ours,
+				   theirs,
+				   same ? " with another period type" : "");
+}
+
 PpCode
 pp_profile_normalize(const PpProfile *p, const PpProfile *base, PpArena *arena, PpProfile **out,
 					 PpError *err)
 {
 	double *ratios = pp_arena_array(arena, p->ntypes, sizeof(*ratios));
-	bool compatible =
-		p->ntypes == base->ntypes && same_type(p, p->period_type, base, base->period_type);
+	PpCode checked = check_same_types(p, base, err);
 
-	for (uint32_t t = 0; compatible && t < p->ntypes; t++)
-		compatible = same_type(p, p->types[t], base, base->types[t]);
-	if (!compatible)
-		return pp_fail(err,
-					   PP_EINCOMPATIBLE,
-					   PP_NO_OFFSET,
-					   "profiles of different types cannot be normalized by each other");
+	if (checked != PP_OK)
+		return checked;
 	if (ratios == NULL)
 		return pp_fail_nomem(err);
 	for (uint32_t t = 0; t < p->ntypes; t++)

@@ -24,6 +24,9 @@ extern PpCode pp_profile_divide(const PpProfile *p, double d, PpArena *arena, Pp
 extern PpCode pp_profile_normalize(const PpProfile *p, const PpProfile *base, PpArena *arena,
 								   PpProfile **out, PpError *err);
 
+/* "samples/count cpu/nanoseconds" for messages, cut where it does not fit. */
+extern void pp_types_text(const PpProfile *p, char *text, size_t size);
+
 /* Shallow copy: same arrays, own header. */
 extern PpProfile *pp_profile_share(const PpProfile *p, PpArena *arena);
 

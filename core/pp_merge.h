@@ -81,8 +81,8 @@ extern PpCode pp_profile_remove_label(const PpProfile *p, PpBytes key, PpArena *
 extern PpCode pp_profiles_unify(PpProfile **profiles, size_t n, PpArena *arena, PpError *err);
 
 /* The canonical sum of two. */
-extern PpCode pp_profile_add(const PpProfile *a, const PpProfile *b, PpArena *arena, PpProfile **out,
-							 PpError *err);
+extern PpCode pp_profile_add(const PpProfile *a, const PpProfile *b, PpArena *arena,
+							 PpProfile **out, PpError *err);
 
 /* unify, then merge in order; n = 1 gives the profile itself, unmerged, as the tool does */
 extern PpCode pp_profiles_merge(PpProfile **profiles, size_t n, PpArena *arena, PpProfile **out,

@@ -12,6 +12,7 @@
  * A profile without sample types has no samples either.  It brings its header
  * and is the neutral element if that is empty, too.
  */
+#include "core/pp_algebra.h"
 #include "core/pp_measure.h"
 #include "core/pp_merge_state.h"
 

@@ -75,6 +75,51 @@ keep_columns(PpProfile **profile, const uint32_t *columns, uint32_t n, PpArena *
 	return PP_OK;
 }
 
+void
+pp_types_text(const PpProfile *p, char *text, size_t size)
+{
+	size_t used = 0;
+
+	text[0] = '\0';
+	for (uint32_t t = 0; t < p->ntypes && used < size; t++)
+	{
+		PpBytes type = type_name(p, t), unit = pp_str(p, p->types[t].unit);
+
+		used += (size_t) snprintf(text + used,
+								  size - used,
+								  "%s%.*s/%.*s",
+								  t > 0 ? " " : "",
+								  (int) (type.len < 40 ? type.len : 40),
+								  type.data,
+								  (int) (unit.len < 24 ? unit.len : 24),
+								  unit.data);
+	}
+}
+
+/* Name the first profile and the first that has nothing in common with it, if there is one. */
+static PpCode
+nothing_in_common(PpProfile **profiles, size_t n, PpError *err)
+{
+	char first[90], other[90] = "others";
+
+	pp_types_text(profiles[0], first, sizeof(first));
+	for (size_t k = n; k-- > 1;)
+	{
+		bool common = false;
+
+		for (uint32_t t = 0; t < profiles[0]->ntypes; t++)
+			common = common || find_column(profiles[k], type_name(profiles[0], t), 0) != PP_NONE;
+		if (!common)
+			pp_types_text(profiles[k], other, sizeof(other));
+	}
+	return pp_fail(err,
+				   PP_EINCOMPATIBLE,
+				   PP_NO_OFFSET,
+				   "profiles have no sample type in common: \"%s\" and \"%s\"",
+				   first,
+				   other);
+}
+
 /*
  * Names that occur twice in a profile count as different columns by their
  * position among their like.
@@ -110,7 +155,7 @@ intersect_types(PpProfile **profiles, size_t n, PpArena *arena, PpError *err)
 		kept += everywhere;
 	}
 	if (kept == 0)
-		return pp_fail(err, PP_EINCOMPATIBLE, PP_NO_OFFSET, "profiles have no sample type in common");
+		return nothing_in_common(profiles, n, err);
 	for (size_t k = 0; code == PP_OK && k < n; k++)
 	{
 		bool same = profiles[k]->ntypes == kept;

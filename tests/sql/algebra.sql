@@ -83,6 +83,7 @@ SELECT p * 1e300 FROM (SELECT file('in/basic.pb') AS p) s;
 SELECT scale(p, '{1}'::float8[]) FROM (SELECT file('in/basic.pb') AS p) s;
 SELECT scale(p, '{1, NULL}'::float8[]) FROM (SELECT file('in/basic.pb') AS p) s;
 SELECT scale_to(file('in/basic.pb'), file('in/heap.pb'));
+SELECT merge(file('in/basic.pb'), file('in/heap.pb'));
 
 -- ---- form ----
 
@@ -156,6 +157,8 @@ RESET enable_seqscan;
 -- what is different in content
 SELECT p = p * 2 AS values, p = set_label(p, 'a', 'b') AS labels, p = aggregate(p) AS frames, p = keep_sample_types(p, 'cpu') AS columns, p <> p * 2 AS differ
   FROM copies WHERE id = 1;
+-- hashes are stored: in hash indexes, in hash partitions, by people
+SELECT hash(file('in/basic.pb')), profile_hash(file('in/basic.pb')), profile_hash_extended(file('in/basic.pb'), 1);
 -- there is no order
 SELECT p FROM copies ORDER BY p;
 SELECT count(DISTINCT p) FROM copies;
