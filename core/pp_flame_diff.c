@@ -3,6 +3,7 @@
  *		Two profiles in one tree, and the two sides of a difference.
  */
 #include "core/pp_algebra.h"
+#include "core/pp_measure.h"
 #include "core/pp_render.h"
 #include "core/pp_tree_impl.h"
 
@@ -92,22 +93,68 @@ type_text(const PpRender *render, char *text, size_t room)
 			 unit.data);
 }
 
+/* The name without one final s, as merging compares them. */
+static PpBytes
+singular(PpBytes name)
+{
+	if (name.len > 0 && name.data[name.len - 1] == 's')
+		name.len--;
+	return name;
+}
+
+/* The column in another unit, one of which is 1/ratio of what it is in. */
+static PpCode
+bring_to_unit(PpRender *render, PpBytes unit, int64_t ratio, PpArena *arena, PpError *err)
+{
+	const PpProfile *p = render->p;
+	PpRender scaled;
+	uint32_t string;
+	PpCode code = side_new(render, arena, &scaled, err);
+
+	if (code != PP_OK)
+		return code;
+	scaled.p->types = pp_arena_alloc(arena, sizeof(PpValueType));
+	string = pp_profile_add_string(scaled.p, arena, unit);
+	if (scaled.p->types == NULL || string == PP_NONE)
+		return pp_fail_nomem(err);
+	scaled.p->types[0] = (PpValueType){p->types[render->column].type, string};
+	for (uint32_t i = 0; i < p->nsamples; i++)
+	{
+		int64_t value = p->values[(size_t) i * p->ntypes + render->column];
+
+		scaled.p->samples[i] = p->samples[i];
+		if (__builtin_mul_overflow(value, ratio, &scaled.p->values[i]))
+			return pp_fail(err, PP_EOVERFLOW, PP_NO_OFFSET, "value of a sample is out of range");
+	}
+	scaled.p->nsamples = p->nsamples;
+	*render = scaled;
+	return PP_OK;
+}
+
 PpCode
-pp_render_comparable(const PpRender *base, const PpRender *comparison, PpError *err)
+pp_render_meet(PpRender *base, PpRender *comparison, PpArena *arena, PpError *err)
 {
 	const PpValueType *a = &base->p->types[base->column];
 	const PpValueType *b = &comparison->p->types[comparison->column];
+	PpBytes base_unit = pp_str(base->p, a->unit), unit = pp_str(comparison->p, b->unit);
 	char left[84], right[84];
+	int64_t ratio;
 
-	if (pp_bytes_eq(pp_str(base->p, a->type), pp_str(comparison->p, b->type)) &&
-		pp_bytes_eq(pp_str(base->p, a->unit), pp_str(comparison->p, b->unit)))
-		return PP_OK;
+	if (pp_bytes_eq(singular(pp_str(base->p, a->type)), singular(pp_str(comparison->p, b->type))))
+	{
+		if (pp_bytes_eq(base_unit, unit))
+			return PP_OK;
+		if (pp_measure_whole_ratio(base_unit, unit, &ratio))
+			return bring_to_unit(base, unit, ratio, arena, err);
+		if (pp_measure_whole_ratio(unit, base_unit, &ratio))
+			return bring_to_unit(comparison, base_unit, ratio, arena, err);
+	}
 	type_text(base, left, sizeof(left));
 	type_text(comparison, right, sizeof(right));
 	return pp_fail(err,
 				   PP_EINCOMPATIBLE,
 				   PP_NO_OFFSET,
-				   "baseline is %s, comparison is %s: name the sample type, or bring them together",
+				   "baseline is %s, comparison is %s: they cannot be compared",
 				   left,
 				   right);
 }

@@ -56,8 +56,12 @@ extern bool pp_profile_is_difference(const PpProfile *p);
 extern PpCode pp_render_split(const PpRender *render, PpArena *arena, PpRender *base,
 							  PpRender *rest, PpError *err);
 
-/* Both must have the same sample type in the same unit, if both have any. */
-extern PpCode pp_render_comparable(const PpRender *base, const PpRender *comparison, PpError *err);
+/*
+ * Bring two profiles to one unit, the finer one.  PP_EINCOMPATIBLE unless their
+ * sample types have the same name (but for a final s) and units of one family,
+ * one a whole multiple of the other.
+ */
+extern PpCode pp_render_meet(PpRender *base, PpRender *comparison, PpArena *arena, PpError *err);
 
 /*
  * Give left the nodes that only right has; *values is the self of right by node

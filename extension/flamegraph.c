@@ -159,23 +159,19 @@ Datum
 pprof_flamegraph_diff(PG_FUNCTION_ARGS)
 {
 	FlameRequest request = flame_request(fcinfo, 2);
+	PpFlameRules rules = request.render.rules;
 	PpArena *arena = core_arena_create();
 	PpRender renders[2];
 	PpTree *trees[2];
 	PpError err;
 
 	for (int side = 0; side < 2; side++)
-	{
-		if (PG_ARGISNULL(side))
-		{
-			trees[side] = empty_tree(request.render.rules);
-			continue;
-		}
-		renders[side] = profile_render(PG_GETARG_PROFILE(side, arena), &request.render, arena);
-		trees[side] = profile_tree(&renders[side], request.render.rules);
-	}
+		if (!PG_ARGISNULL(side))
+			renders[side] = profile_render(PG_GETARG_PROFILE(side, arena), &request.render, arena);
 	if (!PG_ARGISNULL(0) && !PG_ARGISNULL(1))
-		CORE_CHECK(pp_render_comparable(&renders[0], &renders[1], &err), &err);
+		CORE_CHECK(pp_render_meet(&renders[0], &renders[1], arena, &err), &err);
+	for (int side = 0; side < 2; side++)
+		trees[side] = PG_ARGISNULL(side) ? empty_tree(rules) : profile_tree(&renders[side], rules);
 	pp_arena_free(arena);
 	return flame_pair_rows(fcinfo, trees[0], trees[1], request.max_nodes);
 }

@@ -223,7 +223,7 @@ pprof_to_svg_diff(PG_FUNCTION_ARGS)
 
 	for (int i = 0; i < 2; i++)
 		sides[i] = profile_render(PG_GETARG_PROFILE(i, arena), &request.render, arena);
-	CORE_CHECK(pp_render_comparable(&sides[0], &sides[1], &err), &err);
+	CORE_CHECK(pp_render_meet(&sides[0], &sides[1], arena, &err), &err);
 	left = profile_tree(&sides[0], PP_RULES_PPROF);
 	right = profile_tree(&sides[1], PP_RULES_PPROF);
 	PG_RETURN_TEXT_P(draw_svg(left, right, &sides[0], &request.svg));

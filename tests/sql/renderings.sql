@@ -90,6 +90,10 @@ SELECT bool_and(value = 0 AND self = 0) AS zero, count(*) > 1 AS nodes
   FROM profiles, LATERAL (SELECT * FROM flamegraph(diff(p, p), max_nodes => 0)) f;
 SELECT bool_and(value = "valueRight" AND self = "selfRight") AS alike, count(*) > 1 AS nodes
   FROM profiles, LATERAL (SELECT * FROM flamegraph_diff(diff(p, p), max_nodes => 0)) f;
+-- units of one family meet in the finer one, as in merge and diff
+SELECT level, value, "valueRight", label FROM flamegraph_diff(from_folded(E'a;b 2\na 1', 'cpu', 'milliseconds'), from_folded('a;b 500', 'cpu', 'microseconds'));
+SELECT level, value, "valueRight", label FROM flamegraph_diff(diff(from_folded('a;b 500', 'cpu', 'microseconds'), from_folded(E'a;b 2\na 1', 'cpu', 'milliseconds')));
+SELECT to_svg_diff(from_folded('a 2', 'cpu', 'milliseconds'), from_folded('a 500', 'cpu', 'microseconds')) ~ 'a: 2ms .100.00%. in the baseline, 500us' AS svg;
 -- no rows are an empty side, nothing at all one root
 SELECT level, value, "valueRight", label FROM flamegraph_diff(NULL::profile, file('in/basic.pb'), 'samples') ORDER BY ord LIMIT 3;
 SELECT * FROM flamegraph_diff(NULL::profile, NULL::profile);

@@ -193,17 +193,43 @@ test_split_overflow(void **state)
 	assert_int_equal(pp_render_split(&render, arena, &base, &rest, &err), PP_EOVERFLOW);
 }
 
-static void
-test_comparable(void **state)
+static PpRender
+drawn(const char *type, const char *unit, const char *stacks)
 {
-	PpRender a = prepare(profile_of_stacks("cpu", "nanoseconds", "a 1\n"), NULL);
-	PpRender b = prepare(profile_of_stacks("cpu", "milliseconds", "a 1\n"), NULL);
+	return prepare(profile_of_stacks(type, unit, stacks), NULL);
+}
+
+/* Units of one family meet in the finer one, whichever side has it. */
+static void
+test_meet(void **state)
+{
+	PpRender fine = drawn("cpu", "nanoseconds", "a 1\n"),
+			 coarse = drawn("cpus", "milliseconds", "a 2\nb -3\n");
+	PpRender other = coarse, large = drawn("cpu", "seconds", "a 9223372037\n");
 	PpError err;
 
-	assert_int_equal(pp_render_comparable(&a, &a, &err), PP_OK);
-	assert_int_equal(pp_render_comparable(&a, &b, &err), PP_EINCOMPATIBLE);
+	assert_int_equal(pp_render_meet(&fine, &coarse, arena, &err), PP_OK);
+	assert_string_equal(text_of(&fine, pp_folded_text), "a 1\n");
+	assert_string_equal(text_of(&coarse, pp_folded_text), "a 2000000\nb -3000000\n");
+	assert_true(pp_bytes_eq(pp_str(coarse.p, coarse.p->types[coarse.column].unit),
+							pp_bytes_cstr("nanoseconds")));
+	assert_int_equal(pp_render_meet(&fine, &coarse, arena, &err), PP_OK);
+	assert_int_equal(pp_render_meet(&other, &fine, arena, &err), PP_OK);
+	assert_string_equal(text_of(&other, pp_folded_text), "a 2000000\nb -3000000\n");
+	assert_int_equal(pp_render_meet(&fine, &large, arena, &err), PP_EOVERFLOW);
+}
+
+static void
+test_cannot_meet(void **state)
+{
+	PpRender cpu = drawn("cpu", "nanoseconds", "a 1\n"), space = drawn("cpu", "bytes", "a 1\n");
+	PpRender wall = drawn("wall", "nanoseconds", "a 1\n");
+	PpError err;
+
+	assert_int_equal(pp_render_meet(&cpu, &wall, arena, &err), PP_EINCOMPATIBLE);
+	assert_int_equal(pp_render_meet(&cpu, &space, arena, &err), PP_EINCOMPATIBLE);
 	assert_non_null(strstr(err.message, "cpu/nanoseconds"));
-	assert_non_null(strstr(err.message, "cpu/milliseconds"));
+	assert_non_null(strstr(err.message, "cpu/bytes"));
 }
 
 /* In a difference of a profile and itself every node is 0, but the sides are there. */
@@ -250,7 +276,8 @@ main(void)
 		render_test(test_overflow),
 		render_test(test_split),
 		render_test(test_split_overflow),
-		render_test(test_comparable),
+		render_test(test_meet),
+		render_test(test_cannot_meet),
 		render_test(test_law),
 	};
 
