@@ -128,14 +128,23 @@ hash_key(const Hashes *h, const PpSample *sample)
 	return hash;
 }
 
+/* Modulo PRIME, by adding up groups of 61 bits: x < 2^122 leaves two. */
+static uint64_t
+reduce(unsigned __int128 x)
+{
+	uint64_t sum = (uint64_t) (x & PRIME) + (uint64_t) (x >> 61);
+
+	return sum >= PRIME ? sum - PRIME : sum;
+}
+
 /* value * by, added to sum, modulo PRIME. */
 static uint64_t
 add_product(uint64_t sum, int64_t value, uint64_t by)
 {
 	uint64_t size = value < 0 ? -(uint64_t) value : (uint64_t) value;
-	uint64_t product = (uint64_t) ((unsigned __int128) (size % PRIME) * (by % PRIME) % PRIME);
+	uint64_t product = reduce((unsigned __int128) reduce(size) * reduce(by));
 
-	return (sum + (value < 0 ? PRIME - product : product)) % PRIME;
+	return reduce((unsigned __int128) sum + (value < 0 ? PRIME - product : product));
 }
 
 static PpCode
