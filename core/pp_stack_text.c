@@ -130,6 +130,8 @@ intern(PpStackText *s, size_t start, size_t end)
 	if (len > (size_t) s->limits->max_string)
 		len = (size_t) s->limits->max_string + 1;
 	s->total_bytes += (int64_t) len;
+	if (len == 0)
+		return pp_builder_frame(s->builder, (PpBytes){"", 0});
 	return pp_builder_frame(s->builder, (PpBytes){s->key + start, (uint32_t) len});
 }
 

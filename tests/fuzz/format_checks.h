@@ -79,7 +79,7 @@ read_checked(PpFormatReader *read, const uint8_t *data, size_t size, PpArena *ar
 	PpCode code = read(NULL, data, size, &format_limits, arena, &p, &err);
 
 	require((code == PP_OK) == (p != NULL));
-	require(code == err.code);
+	require(p != NULL || code == err.code);
 	if (p == NULL)
 		require(err.message[0] != '\0' && (err.offset == PP_NO_OFFSET || err.offset <= size));
 	else

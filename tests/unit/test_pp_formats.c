@@ -186,6 +186,135 @@ test_refusals(void **state)
 	expect_code(PP_FORMAT_AUTO, "\x0a\xff\xff", 3, PP_EMALFORMED, "");
 }
 
+/* --- memory that ends, and a server that wants to stop --- */
+
+typedef struct Dry
+{
+	int left; /* allocations */
+	bool stop;
+} Dry;
+
+static void *
+dry_resize(void *ctx, void *ptr, size_t size)
+{
+	Dry *dry = ctx;
+
+	return dry->left-- > 0 ? realloc(ptr, size) : NULL;
+}
+
+static void *
+dry_alloc(void *ctx, size_t size)
+{
+	return dry_resize(ctx, NULL, size);
+}
+
+static void
+dry_release(void *ctx, void *ptr)
+{
+	free(ptr);
+}
+
+static bool
+dry_poll(void *ctx)
+{
+	return ((Dry *) ctx)->stop;
+}
+
+static const struct
+{
+	PpFormat format;
+	const char *data;
+	size_t len;
+} samples[] = {
+#define SAMPLE(format, text)                                                                       \
+	{                                                                                              \
+		format, text, sizeof(text) - 1                                                             \
+	}
+	SAMPLE(PP_FORMAT_FOLDED, "main;a 3\nmain;b;c 4\n"),
+	SAMPLE(PP_FORMAT_LINES, "main;a\nmain;b;c\n"),
+	SAMPLE(PP_FORMAT_TRIE, "\0\0\2\5main;\1\0\1b\2\0"),
+	SAMPLE(PP_FORMAT_TREE, "\0\0\1\4main\1\1\1b\2\0"),
+	SAMPLE(PP_FORMAT_SPEEDSCOPE,
+		   "{\"$schema\":\"https://www.speedscope.app/file-format-schema.json\",\"shared\":{\"frames\":["
+		   "{\"name\":\"a\\u0062\"},{\"name\":\"c\",\"file\":\"d\"}]},\"profiles\":["
+		   "{\"type\":\"evented\",\"name\":\"x\",\"unit\":\"none\",\"startValue\":0,\"endValue\":2,"
+		   "\"events\":[{\"type\":\"O\",\"frame\":0,\"at\":0},{\"type\":\"C\",\"frame\":0,\"at\":1}]},"
+		   "{\"type\":\"sampled\",\"name\":\"y\",\"unit\":\"seconds\",\"samples\":[[0,1]],"
+		   "\"weights\":[1.5]}]}"),
+#undef SAMPLE
+};
+
+/* Whichever allocation fails, it is said, and nothing is kept. */
+static void
+test_without_memory(void **state)
+{
+	for (size_t i = 0; i < sizeof(samples) / sizeof(samples[0]); i++)
+	{
+		PpCode code = PP_ENOMEM;
+
+		for (int n = 1; code != PP_OK; n++)
+		{
+			Dry dry = {n, false};
+			PpAlloc alloc = {dry_alloc, dry_resize, dry_release, dry_poll, &dry};
+			PpArena *arena = pp_arena_new(&alloc);
+			PpProfile *p;
+			PpError err;
+
+			code = pp_format_read(samples[i].format,
+								  NULL,
+								  (const uint8_t *) samples[i].data,
+								  samples[i].len,
+								  &pp_limits_default,
+								  arena,
+								  &p,
+								  &err);
+			assert_true(code == PP_OK || (code == PP_ENOMEM && err.code == PP_ENOMEM && p == NULL));
+			assert_true(n < 100);
+			pp_arena_free(arena);
+		}
+	}
+}
+
+/* Long inputs notice that they are to stop. */
+static void
+test_cancel(void **state)
+{
+	static const char *const repeated[] = {
+		[PP_FORMAT_FOLDED] = "a;b 1\n",
+		[PP_FORMAT_LINES] = "a;b\n",
+		[PP_FORMAT_TRIE] = "\1a\1",
+		[PP_FORMAT_SPEEDSCOPE] = "[],",
+	};
+
+	for (size_t f = 0; f < sizeof(repeated) / sizeof(repeated[0]); f++)
+	{
+		Dry dry = {1000000, true};
+		PpAlloc alloc = {dry_alloc, dry_resize, dry_release, dry_poll, &dry};
+		PpArena *arena = pp_arena_new(&alloc);
+		size_t piece = repeated[f] == NULL ? 0 : strlen(repeated[f]) + (f == PP_FORMAT_TRIE);
+		size_t head = f == PP_FORMAT_SPEEDSCOPE ? 6 : 0, len = head + piece * 20000;
+		char *data = malloc(len + 1);
+		PpProfile *p;
+		PpError err;
+
+		memcpy(data, "{\"a\":[", head);
+		for (size_t at = head; at < len; at += piece)
+			memcpy(data + at, repeated[f], piece);
+		if (piece > 0)
+			assert_int_equal(pp_format_read_plain((PpFormat) f,
+												  NULL,
+												  (uint8_t *) data,
+												  len,
+												  &pp_limits_default,
+												  arena,
+												  &p,
+												  &err),
+							 PP_ECANCELED);
+		free(data);
+		pp_arena_free(arena);
+	}
+}
+
 int
 main(void)
 {
@@ -197,6 +326,8 @@ main(void)
 		cmocka_unit_test(test_text_like_zlib),
 		cmocka_unit_test(test_empty_input),
 		cmocka_unit_test(test_refusals),
+		cmocka_unit_test(test_without_memory),
+		cmocka_unit_test(test_cancel),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

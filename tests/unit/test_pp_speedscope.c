@@ -4,6 +4,7 @@
  */
 #include "stacks_text.h"
 
+#include "core/pp_folded.h"
 #include "core/pp_speedscope.h"
 
 #define SCHEMA			  "\"$schema\":\"https://www.speedscope.app/file-format-schema.json\""
@@ -354,6 +355,42 @@ test_limits(void **state)
 			 "1 samples");
 }
 
+/* What others write of a profile comes to the same in both forms. */
+static void
+compare_with_folded(const char *name, Bytes json)
+{
+	PpArena *arena = pp_arena_new(&alloc_aligned8);
+	char folded[256];
+	PpProfile *p, *other;
+	int64_t total, other_total;
+	Bytes text;
+	PpError err;
+
+	snprintf(folded,
+			 sizeof(folded),
+			 "%.*sfolded",
+			 (int) (strlen(name) - strlen("speedscope.json")),
+			 name);
+	text = bytes_of_file(TEST_DATA "derived/", folded);
+	if (pp_speedscope_read(NULL, json.data, json.len, &pp_limits_default, arena, &p, &err) != PP_OK ||
+		pp_folded_read(NULL, text.data, text.len, &pp_limits_default, arena, &other, &err) != PP_OK)
+		fail_msg("%s: %s", name, err.message);
+	assert_int_equal(pp_profile_total(p, 0, &total, &err), PP_OK);
+	assert_int_equal(pp_profile_total(other, 0, &other_total, &err), PP_OK);
+	/* folded stacks have no unit */
+	if (pp_bytes_eq(pp_str(p, p->types[0].type), pp_bytes_cstr("samples")))
+		assert_int_equal(total, other_total);
+	assert_true(total % other_total == 0);
+	free(text.data);
+	pp_arena_free(arena);
+}
+
+static void
+test_files(void **state)
+{
+	assert_true(each_file(TEST_DATA "derived/", ".speedscope.json", compare_with_folded) > 5);
+}
+
 int
 main(void)
 {
@@ -368,6 +405,7 @@ main(void)
 		cmocka_unit_test(test_bad_samples),
 		cmocka_unit_test(test_bad_events),
 		cmocka_unit_test(test_limits),
+		cmocka_unit_test(test_files),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
