@@ -7,110 +7,33 @@
  */
 #include "core/pp_codec.h"
 #include "core/pp_merge.h"
-
-#include <dirent.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <time.h>
+#include "files.h"
 
 enum
 {
-	ADD, /* read the stored forms and add them up */
-	FINISH,
-	ENCODE,
+	ADD,	/* read the stored forms and add them up */
+	ENCODE, /* their sum */
+	DECODE, /* that */
 	PHASES
 };
 
-static const char *const phase_name[PHASES] = {"add", "finish", "encode"};
-
-typedef struct Body
-{
-	uint8_t *data;
-	size_t len;
-} Body;
-
-static void
-die(const char *what, const PpError *err)
-{
-	fprintf(stderr, "merge_core: %s%s%s\n", what, err ? ": " : "", err ? err->message : "");
-	exit(1);
-}
-
-static double
-cpu_ms(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-	return (double) t.tv_sec * 1e3 + (double) t.tv_nsec / 1e6;
-}
-
-static int
-by_name(const struct dirent **a, const struct dirent **b)
-{
-	return strcmp((*a)->d_name, (*b)->d_name);
-}
-
-static Body
-read_file(const char *dir, const char *name)
-{
-	Body body;
-	char path[4096];
-	FILE *f;
-	long size;
-
-	snprintf(path, sizeof(path), "%s/%s", dir, name);
-	if ((f = fopen(path, "rb")) == NULL || fseek(f, 0, SEEK_END) != 0 || (size = ftell(f)) < 0)
-		die(path, NULL);
-	rewind(f);
-	body.len = (size_t) size;
-	body.data = malloc(body.len + 1);
-	if (fread(body.data, 1, body.len, f) != body.len)
-		die(path, NULL);
-	fclose(f);
-	return body;
-}
+static const char *const phase_name[PHASES] = {"add", "encode", "decode"};
 
 /* The stored form of a file. */
 static Body
-load(const char *dir, const char *name)
+store(Body file)
 {
 	PpArena *arena = pp_arena_new(&pp_alloc_malloc);
-	Body file = read_file(dir, name), stored;
+	Body stored;
 	PpProfile *p;
 	PpError err;
 
 	if (pp_profile_read(file.data, file.len, &pp_limits_default, arena, &p, &err) != PP_OK ||
 		pp_stored_encode(p, &pp_alloc_malloc, &stored.data, &stored.len, &err) != PP_OK)
-		die(name, &err);
+		die("read", &err);
 	pp_arena_free(arena);
 	free(file.data);
 	return stored;
-}
-
-static Body *
-load_all(const char *dir, int *n, size_t *bytes)
-{
-	struct dirent **names;
-	int found = scandir(dir, &names, NULL, by_name);
-	Body *bodies = calloc((size_t) (found > 0 ? found : 1), sizeof(Body));
-
-	*n = 0;
-	*bytes = 0;
-	for (int i = 0; i < found; i++)
-	{
-		size_t len = strlen(names[i]->d_name);
-
-		if (len > 6 && strcmp(names[i]->d_name + len - 6, ".pb.gz") == 0)
-		{
-			bodies[*n] = load(dir, names[i]->d_name);
-			*bytes += bodies[(*n)++].len;
-		}
-	}
-	if (*n == 0)
-		die("no profiles", NULL);
-	return bodies;
 }
 
 /* Memory for one profile after another, as the aggregate has it. */
@@ -153,20 +76,20 @@ merge_all(const Body *bodies, int n, double *ms)
 
 	if (scratch.block == NULL)
 		scratch.block = malloc(scratch.size = (size_t) 64 << 20);
-	t[ADD] = cpu_ms();
+	t[ADD] = cpu_us() / 1e3;
 	for (int i = 0; i < n; i++)
 	{
 		scratch.used = 0;
 		if (pp_merge_add_stored(m, bodies[i].data, bodies[i].len, pp_arena_new(&alloc), &err) != PP_OK)
 			die("add", &err);
 	}
-	t[FINISH] = cpu_ms();
-	if (pp_merge_finish(m, arena, &sum, &err) != PP_OK)
-		die("finish", &err);
-	t[ENCODE] = cpu_ms();
-	if (pp_stored_encode(sum, &pp_alloc_malloc, &out, &len, &err) != PP_OK)
+	t[ENCODE] = cpu_us() / 1e3;
+	if (pp_merge_encode(m, &pp_alloc_malloc, &out, &len, &err) != PP_OK)
 		die("encode", &err);
-	t[PHASES] = cpu_ms();
+	t[DECODE] = cpu_us() / 1e3;
+	if (pp_stored_decode(out, len, arena, &sum, &err) != PP_OK)
+		die("decode", &err);
+	t[PHASES] = cpu_us() / 1e3;
 	for (int i = 0; i < PHASES; i++)
 		ms[i] = t[i + 1] - t[i];
 	free(out);
@@ -174,17 +97,10 @@ merge_all(const Body *bodies, int n, double *ms)
 	pp_merge_free(m);
 }
 
-static int
-by_double(const void *a, const void *b)
-{
-	return (*(const double *) a > *(const double *) b) - (*(const double *) a < *(const double *) b);
-}
-
 int
 main(int argc, char **argv)
 {
 	int runs = argc > 2 ? atoi(argv[2]) : 9, n;
-	size_t bytes;
 
 	if (argc < 2 || runs < 1)
 	{
@@ -192,9 +108,15 @@ main(int argc, char **argv)
 		return 2;
 	}
 
-	Body *bodies = load_all(argv[1], &n, &bytes);
+	Body *bodies = files_load(argv[1], &n);
 	double *ms = calloc((size_t) runs * PHASES, sizeof(double));
+	size_t bytes = 0;
 
+	for (int i = 0; i < n; i++)
+	{
+		bodies[i] = store(bodies[i]);
+		bytes += bodies[i].len;
+	}
 	for (int run = 0; run < runs; run++)
 	{
 		double one[PHASES];
@@ -205,16 +127,11 @@ main(int argc, char **argv)
 	}
 	for (int i = 0; i < PHASES; i++)
 	{
-		qsort(ms + i * runs, (size_t) runs, sizeof(double), by_double);
-		printf("{\"bench\":\"merge_core\",\"phase\":\"%s\",\"profiles\":%d,\"bytes\":%zu,\"runs\":%d,"
-			   "\"median_ms\":%.2f,\"min_ms\":%.2f,\"max_ms\":%.2f}\n",
+		printf("{\"bench\":\"merge_core\",\"phase\":\"%s\",\"unit\":\"ms\",\"profiles\":%d,\"bytes\":%zu,",
 			   phase_name[i],
 			   n,
-			   bytes,
-			   runs,
-			   ms[i * runs + runs / 2],
-			   ms[i * runs],
-			   ms[i * runs + runs - 1]);
+			   bytes);
+		print_spread(ms + i * runs, runs);
 	}
 	return 0;
 }

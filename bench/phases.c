@@ -10,12 +10,7 @@
 #include "core/pp_codec.h"
 #include "core/pp_dict.h"
 #include "core/pp_inflate.h"
-
-#include <dirent.h>
-#include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
-#include <time.h>
+#include "files.h"
 
 enum
 {
@@ -30,67 +25,7 @@ enum
 
 static const char *const phase_name[PHASES] = {"inflate", "walk", "decode", "hash", "intern", "encode"};
 
-typedef struct Body
-{
-	uint8_t *data;
-	size_t len;
-} Body;
-
 static volatile uint64_t sink; /* keeps the compiler from dropping work */
-
-static void
-die(const char *what, const PpError *err)
-{
-	fprintf(stderr, "phases: %s%s%s\n", what, err ? ": " : "", err ? err->message : "");
-	exit(1);
-}
-
-static double
-cpu_us(void)
-{
-	struct timespec t;
-
-	clock_gettime(CLOCK_PROCESS_CPUTIME_ID, &t);
-	return (double) t.tv_sec * 1e6 + (double) t.tv_nsec / 1e3;
-}
-
-static int
-by_name(const struct dirent **a, const struct dirent **b)
-{
-	return strcmp((*a)->d_name, (*b)->d_name);
-}
-
-static Body *
-load(const char *dir, int *n)
-{
-	struct dirent **names;
-	int found = scandir(dir, &names, NULL, by_name);
-	Body *bodies = calloc((size_t) (found > 0 ? found : 1), sizeof(Body));
-
-	*n = 0;
-	for (int i = 0; i < found; i++)
-	{
-		char path[4096];
-		FILE *f;
-		long size;
-
-		if (names[i]->d_name[0] == '.')
-			continue;
-		snprintf(path, sizeof(path), "%s/%s", dir, names[i]->d_name);
-		if ((f = fopen(path, "rb")) == NULL || fseek(f, 0, SEEK_END) != 0 || (size = ftell(f)) < 0)
-			die(path, NULL);
-		rewind(f);
-		bodies[*n].len = (size_t) size;
-		bodies[*n].data = malloc((size_t) size + 1);
-		if (fread(bodies[*n].data, 1, (size_t) size, f) != (size_t) size)
-			die(path, NULL);
-		fclose(f);
-		(*n)++;
-	}
-	if (*n == 0)
-		die("empty folder", NULL);
-	return bodies;
-}
 
 static const uint8_t *
 skip_varint(const uint8_t *p, const uint8_t *end, uint64_t *value)
@@ -238,12 +173,6 @@ one_profile(const Body *body, PpDict *dict, double *us)
 	pp_arena_free(arena);
 }
 
-static int
-by_double(const void *a, const void *b)
-{
-	return (*(const double *) a > *(const double *) b) - (*(const double *) a < *(const double *) b);
-}
-
 int
 main(int argc, char **argv)
 {
@@ -255,7 +184,7 @@ main(int argc, char **argv)
 		return 2;
 	}
 
-	Body *bodies = load(argv[1], &n);
+	Body *bodies = files_load(argv[1], &n);
 	double *us = calloc((size_t) runs * PHASES, sizeof(double));
 
 	for (int run = 0; run < runs; run++)

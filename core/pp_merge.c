@@ -12,7 +12,8 @@
 void *
 merge_grow(PpMerge *m, void *array, uint32_t *cap, size_t need, size_t size)
 {
-	size_t wanted = (size_t) *cap * 2;
+	/* small ones by more: what is not touched costs nothing, and what is moved does */
+	size_t wanted = (size_t) *cap * (*cap < 1 << 16 ? 4 : 2);
 	void *grown;
 
 	if (need >= UINT32_MAX)

@@ -53,6 +53,13 @@ extern PpCode pp_merge_add_stored(PpMerge *merge, const uint8_t *data, size_t le
 extern PpCode pp_merge_finish(PpMerge *merge, PpArena *arena, PpProfile **profile, PpError *err);
 
 /*
+ * The stored form of the merged profile, from alloc: what pp_stored_encode makes of
+ * it, in less time.
+ */
+extern PpCode pp_merge_encode(PpMerge *merge, const PpAlloc *alloc, uint8_t **out, size_t *out_len,
+							  PpError *err);
+
+/*
  * Copy with every value multiplied by -1 (PP_EOVERFLOW for the least int64).
  * Copies share with p what did not change, here and below.
  */

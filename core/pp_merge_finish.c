@@ -21,8 +21,10 @@
  * only samples that cancel refer to is gone after a step, so it cannot lend its
  * load address, flags or columns to its likes of a later one.
  */
+#include "core/pp_codec.h"
 #include "core/pp_merge_state.h"
 #include "core/pp_sort.h"
+#include "core/pp_stored.h"
 
 typedef struct Plan
 {
@@ -45,6 +47,11 @@ typedef struct Plan
 
 	/* sizes of the pools */
 	size_t nlines, nlocrefs, nlabels;
+	uint32_t deepest, longest; /* locations of a stack, lines of a location */
+	size_t sample_labels;	   /* labels of all samples together */
+
+	/* to be stored: the tree takes the place of locrefs, strings are not copied */
+	PpStoredTree *tree;
 } Plan;
 
 static uint32_t *
@@ -108,6 +115,8 @@ use_location(Plan *plan, uint32_t index)
 			&plan->nfunctions,
 			plan->m->lines[loc->line_off + i].function);
 	plan->nlines += loc->nlines;
+	if (plan->longest < loc->nlines)
+		plan->longest = loc->nlines;
 }
 
 /*
@@ -140,6 +149,9 @@ use_sample(Plan *plan, uint32_t index)
 	plan->samples[plan->nsamples++] = index;
 	use_stack(plan, sample->node);
 	plan->nlocrefs += plan->depth[sample->node];
+	if (plan->deepest < plan->depth[sample->node])
+		plan->deepest = plan->depth[sample->node];
+	plan->sample_labels += set->n;
 	if (plan->labels_rank[sample->labels] != PP_NONE)
 		return;
 	use(plan->labels_rank, plan->label_sets, &plan->nlabel_sets, sample->labels);
@@ -402,7 +414,7 @@ emit_arrays(const Plan *plan, PpProfile *out)
 	out->samples = pp_arena_array(arena, plan->nsamples, sizeof(*out->samples));
 	out->values =
 		pp_arena_array(arena, (size_t) plan->nsamples * plan->m->ntypes, sizeof(*out->values));
-	out->locrefs = pp_arena_array(arena, plan->nlocrefs, sizeof(*out->locrefs));
+	out->locrefs = pp_arena_array(arena, plan->tree ? 0 : plan->nlocrefs, sizeof(*out->locrefs));
 	out->labels = pp_arena_array(arena, plan->nlabels, sizeof(*out->labels));
 	out->mappings = pp_arena_array(arena, plan->nmappings, sizeof(*out->mappings));
 	out->locations = pp_arena_array(arena, plan->nlocations, sizeof(*out->locations));
@@ -423,7 +435,8 @@ emit_strings(const Plan *plan, PpProfile *out)
 	{
 		PpBytes bytes = plan->m->strings[plan->strings[i]];
 
-		if (bytes.len > 0 && (bytes.data = pp_arena_copy(out->arena, bytes.data, bytes.len)) == NULL)
+		if (bytes.len > 0 && plan->tree == NULL &&
+			(bytes.data = pp_arena_copy(out->arena, bytes.data, bytes.len)) == NULL)
 			return false;
 		if (bytes.len == 0)
 			bytes.data = "";
@@ -554,17 +567,87 @@ emit_stack(const Plan *plan, uint32_t *place, uint32_t leaf, PpProfile *out)
 	out->nlocrefs += rest;
 }
 
+/*
+ * The node of a sample; place[] has the numbers of nodes that came before.  New ones
+ * are numbered from the root side on.
+ */
+static uint32_t
+emit_nodes(const Plan *plan, uint32_t *place, uint32_t leaf)
+{
+	const MergeNode *nodes = plan->m->nodes;
+	PpStoredTree *tree = plan->tree;
+	uint32_t number = tree->nnodes - 1;
+
+	for (uint32_t i = leaf; place[i] == PP_NONE; i = nodes[i].parent)
+		number++;
+	tree->nnodes = number + 1;
+	for (uint32_t i = leaf; place[i] == PP_NONE; i = nodes[i].parent)
+	{
+		uint32_t parent = nodes[i].parent;
+
+		tree->nodes[number] = (PpStoredNode){place[parent] == PP_NONE ? number - 1 : place[parent],
+											 plan->location_rank[nodes[i].location]};
+		place[i] = number--;
+	}
+	return place[leaf];
+}
+
+/* Sets are numbered as samples meet them. */
+static uint32_t
+emit_set(const Plan *plan, uint32_t *numbers, uint32_t set, uint32_t off)
+{
+	PpStoredTree *tree = plan->tree;
+
+	if (plan->m->label_sets[set].n == 0)
+		return 0;
+	if (numbers[set] == PP_NONE)
+	{
+		tree->sets[tree->nsets] = (PpStoredSet){off, plan->m->label_sets[set].n};
+		numbers[set] = tree->nsets++;
+	}
+	return numbers[set];
+}
+
+static bool
+start_tree(const Plan *plan, uint32_t *place)
+{
+	const PpMerge *m = plan->m;
+	PpStoredTree *tree = plan->tree;
+
+	tree->nodes = pp_arena_array(plan->scratch, m->nnodes, sizeof(*tree->nodes));
+	tree->sets = pp_arena_array(plan->scratch, (size_t) m->nlabel_sets + 1, sizeof(*tree->sets));
+	tree->samples = pp_arena_array(plan->scratch, plan->nsamples, sizeof(*tree->samples));
+	if (tree->nodes == NULL || tree->sets == NULL || tree->samples == NULL)
+		return false;
+	tree->nodes[0] = (PpStoredNode){PP_NONE, PP_NONE};
+	tree->sets[0] = (PpStoredSet){0, 0};
+	tree->nnodes = tree->nsets = 1;
+	place[0] = 0;
+	return true;
+}
+
+static uint32_t *
+no_numbers(const Plan *plan, uint32_t n)
+{
+	uint32_t *numbers = pp_arena_array(plan->scratch, n, sizeof(uint32_t));
+
+	if (numbers != NULL)
+		memset(numbers, 0xFF, n * sizeof(uint32_t)); /* PP_NONE */
+	return numbers;
+}
+
 static PpCode
 emit_samples(const Plan *plan, PpProfile *out, PpError *err)
 {
 	const PpMerge *m = plan->m;
-	uint32_t *place = pp_arena_array(plan->scratch, m->nnodes, sizeof(uint32_t));
-	uint32_t *label_off = pp_arena_array(plan->scratch, m->nlabel_sets, sizeof(uint32_t));
+	uint32_t *place = no_numbers(plan, m->nnodes);
+	uint32_t *set_numbers = no_numbers(plan, m->nlabel_sets);
+	uint32_t *label_off = no_numbers(plan, m->nlabel_sets);
 	uint32_t off = 0;
 
-	if (place == NULL || label_off == NULL)
+	if (place == NULL || set_numbers == NULL || label_off == NULL ||
+		(plan->tree != NULL && !start_tree(plan, place)))
 		return pp_fail_nomem(err);
-	memset(place, 0xFF, m->nnodes * sizeof(uint32_t)); /* PP_NONE */
 	emit_labels(plan, out);
 	for (uint32_t i = 0; i < plan->nlabel_sets; i++)
 	{
@@ -578,41 +661,90 @@ emit_samples(const Plan *plan, PpProfile *out, PpError *err)
 
 		if (i % 4096 == 4095 && pp_poll(m->alloc))
 			return pp_fail_canceled(err);
-		out->samples[i] = (PpSample){out->nlocrefs,
-									 plan->depth[from->node],
-									 label_off[from->labels],
-									 m->label_sets[from->labels].n};
+		off = label_off[from->labels];
+		out->samples[i] =
+			(PpSample){out->nlocrefs, plan->depth[from->node], off, m->label_sets[from->labels].n};
 		memcpy(out->values + (size_t) i * m->ntypes,
 			   m->values + (size_t) plan->samples[i] * m->ntypes,
 			   m->ntypes * sizeof(int64_t));
-		emit_stack(plan, place, from->node, out);
+		if (plan->tree == NULL)
+			emit_stack(plan, place, from->node, out);
+		else
+			plan->tree->samples[i] = (PpStoredSample){emit_nodes(plan, place, from->node),
+													  emit_set(plan, set_numbers, from->labels, off)};
 	}
 	return PP_OK;
+}
+
+/* Far from every limit of what is stored, which then needs no lists to be checked. */
+static bool
+is_small(const Plan *plan)
+{
+	return plan->deepest <= 1 << 14 && plan->longest <= 1 << 6 && plan->nlocrefs <= 1 << 22 &&
+		   plan->sample_labels <= 1 << 20 && plan->nsamples <= 1 << 20 && plan->m->ntypes <= 8 &&
+		   plan->nlines <= 1 << 22 && plan->nlocations <= 1 << 20 && plan->nfunctions <= 1 << 20 &&
+		   plan->nmappings <= 1 << 16 && plan->ncomments <= 1 << 10 &&
+		   pp_arena_used(plan->m->arena) <= 1 << 26;
+}
+
+static PpCode
+make_plan(Plan *plan, PpError *err)
+{
+	PpCode code;
+
+	if (plan->scratch == NULL)
+		return pp_fail_nomem(err);
+	code = plan_uses(plan, err);
+	if (code == PP_OK && plan->m->mode == PP_MERGE_CANONICAL)
+		code = plan_canonical(plan, err);
+	return code;
+}
+
+static PpCode
+emit(const Plan *plan, PpArena *arena, PpProfile **profile, PpError *err)
+{
+	PpProfile *out = pp_profile_new(arena);
+	PpCode code;
+
+	if (out == NULL || !emit_arrays(plan, out) || !emit_strings(plan, out))
+		return pp_fail_nomem(err);
+	emit_header(plan, out);
+	emit_tables(plan, out);
+	code = emit_samples(plan, out, err);
+	if (code == PP_OK)
+		*profile = out;
+	return code;
 }
 
 PpCode
 pp_merge_finish(PpMerge *m, PpArena *arena, PpProfile **profile, PpError *err)
 {
 	Plan plan = {.m = m, .scratch = pp_arena_new(m->alloc)};
-	PpProfile *out = pp_profile_new(arena);
-	PpCode code = PP_OK;
+	PpCode code = make_plan(&plan, err);
 
-	if (plan.scratch == NULL || out == NULL)
-		code = pp_fail_nomem(err);
 	if (code == PP_OK)
-		code = plan_uses(&plan, err);
-	if (code == PP_OK && m->mode == PP_MERGE_CANONICAL)
-		code = plan_canonical(&plan, err);
-	if (code == PP_OK && (!emit_arrays(&plan, out) || !emit_strings(&plan, out)))
-		code = pp_fail_nomem(err);
+		code = emit(&plan, arena, profile, err);
+	pp_arena_free(plan.scratch);
+	return code;
+}
+
+PpCode
+pp_merge_encode(PpMerge *m, const PpAlloc *alloc, uint8_t **out, size_t *out_len, PpError *err)
+{
+	Plan plan = {.m = m, .scratch = pp_arena_new(m->alloc)};
+	PpCode code = make_plan(&plan, err);
+	PpStoredTree tree;
+	PpProfile *profile;
+
+	*out = NULL;
+	*out_len = 0;
+	if (code == PP_OK && is_small(&plan))
+		plan.tree = &tree;
 	if (code == PP_OK)
-	{
-		emit_header(&plan, out);
-		emit_tables(&plan, out);
-		code = emit_samples(&plan, out, err);
-	}
+		code = emit(&plan, plan.scratch, &profile, err);
 	if (code == PP_OK)
-		*profile = out;
+		code = plan.tree != NULL ? pp_stored_encode_tree(profile, &tree, alloc, out, out_len, err)
+								 : pp_stored_encode(profile, alloc, out, out_len, err);
 	pp_arena_free(plan.scratch);
 	return code;
 }

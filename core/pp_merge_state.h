@@ -185,10 +185,41 @@ extern bool merge_names(PpMerge *m, const PpProfile *p);
 extern bool merge_locations(PpMerge *m, const PpProfile *p, const uint32_t *locations, uint32_t n);
 
 /* How things are hashed: what the tables go by. */
+static inline uint64_t
+merge_load_word(const char *data)
+{
+	uint64_t word;
+
+	memcpy(&word, data, sizeof(word));
+	return word;
+}
+
+/* Two words at a time; the last ones overlap those before. */
 static inline uint32_t
 merge_hash_bytes(const PpMerge *m, PpBytes bytes)
 {
-	return pp_table_fold(pp_table_bytes(m->seed, bytes.data, bytes.len));
+	const char *data = bytes.data;
+	uint64_t h = m->seed ^ bytes.len * UINT64_C(0x9e3779b97f4a7c15), a = 0, b = 0;
+	uint32_t len = bytes.len;
+
+	if (len >= 16)
+	{
+		for (; len > 16; data += 16, len -= 16)
+			h = pp_table_mum(h ^ merge_load_word(data),
+							 m->seed ^ merge_load_word(data + 8) ^ UINT64_C(0xa0761d6478bd642f));
+		data -= 16 - len;
+		a = merge_load_word(data);
+		b = merge_load_word(data + 8);
+	}
+	else if (len >= 8)
+	{
+		a = merge_load_word(data);
+		b = merge_load_word(data + len - 8);
+	}
+	else if (len > 0)
+		memcpy(&a, data, len);
+	h = pp_table_mum(h ^ a, m->seed ^ b ^ UINT64_C(0xe7037ed1a0b428db));
+	return pp_table_fold(pp_table_mum(h, UINT64_C(0x8ebc6af09c88c6e3)));
 }
 
 static inline uint32_t

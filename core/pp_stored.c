@@ -56,7 +56,7 @@ typedef struct Writer
 	const PpProfile *profile;
 	const PpAlloc *alloc;
 	PpStoredCounts counts;
-	PpStoredTree tree;
+	const PpStoredTree *tree;
 	uint64_t *scales; /* by type */
 	uint8_t flags;
 	PpCode code;
@@ -167,15 +167,15 @@ count(Writer *w)
 
 	for (uint32_t i = 0; i < p->nstrings; i++)
 		bytes += p->strings[i].len;
-	for (uint32_t i = 0; i < w->tree.nsets; i++)
-		labels += w->tree.sets[i].n;
+	for (uint32_t i = 0; i < w->tree->nsets; i++)
+		labels += w->tree->sets[i].n;
 	for (uint32_t i = 0; i < p->nlocations; i++)
 		lines += p->locations[i].nlines;
 	w->counts = (PpStoredCounts){.strings = p->nstrings,
 								 .types = p->ntypes,
 								 .samples = p->nsamples,
-								 .nodes = w->tree.nnodes - 1,
-								 .sets = w->tree.nsets - 1,
+								 .nodes = w->tree->nnodes - 1,
+								 .sets = w->tree->nsets - 1,
 								 .labels = (uint32_t) labels,
 								 .mappings = p->nmappings,
 								 .locations = p->nlocations,
@@ -384,9 +384,9 @@ put_locations(Writer *w)
 static void
 put_sets(Writer *w)
 {
-	for (uint32_t i = 1; i < w->tree.nsets; i++)
+	for (uint32_t i = 1; i < w->tree->nsets; i++)
 	{
-		const PpStoredSet *set = &w->tree.sets[i];
+		const PpStoredSet *set = &w->tree->sets[i];
 		const PpLabel *labels = w->profile->labels + set->off;
 		uint8_t *p = begin(w, ENTRY_MAX + (size_t) set->n * 3 * PP_VARINT_MAX);
 
@@ -414,8 +414,8 @@ static void
 put_sample(Writer *w, uint32_t i, uint32_t newest, uint32_t labels, uint32_t *location)
 {
 	const PpProfile *profile = w->profile;
-	const PpStoredNode *nodes = w->tree.nodes;
-	const PpStoredSample *s = &w->tree.samples[i];
+	const PpStoredNode *nodes = w->tree->nodes;
+	const PpStoredSample *s = &w->tree->samples[i];
 	const int64_t *values = profile->values + (size_t) i * profile->ntypes;
 	uint32_t fresh = s->node > newest ? s->node - newest : 0;
 	uint32_t from = fresh > 0 ? nodes[newest + 1].parent : s->node;
@@ -444,7 +444,7 @@ put_samples(Writer *w)
 
 	for (uint32_t i = 0; i < w->profile->nsamples && w->code == PP_OK; i++)
 	{
-		const PpStoredSample *s = &w->tree.samples[i];
+		const PpStoredSample *s = &w->tree->samples[i];
 
 		poll(w, i);
 		put_sample(w, i, newest, labels, &location);
@@ -478,16 +478,15 @@ write_all(Writer *w)
 }
 
 PpCode
-pp_stored_encode(const PpProfile *profile, const PpAlloc *alloc, uint8_t **out, size_t *out_len,
-				 PpError *err)
+pp_stored_encode_tree(const PpProfile *p, const PpStoredTree *tree, const PpAlloc *alloc,
+					  uint8_t **out, size_t *out_len, PpError *err)
 {
-	Writer w = {.profile = profile, .alloc = alloc, .err = err};
+	Writer w = {.profile = p, .tree = tree, .alloc = alloc, .err = err};
 
-	w.scales = alloc->alloc(alloc->ctx, (profile->ntypes + 1) * sizeof(uint64_t));
-	w.code = w.scales == NULL ? pp_fail_nomem(err) : pp_stored_check(profile, alloc, err);
-	if (w.code == PP_OK && (w.code = pp_stored_fold(profile, alloc, &w.tree, err)) == PP_OK)
+	w.scales = alloc->alloc(alloc->ctx, (p->ntypes + 1) * sizeof(uint64_t));
+	w.code = w.scales == NULL ? pp_fail_nomem(err) : pp_stored_check(p, alloc, err);
+	if (w.code == PP_OK)
 		write_all(&w);
-	pp_stored_fold_free(&w.tree, alloc);
 	alloc->release(alloc->ctx, w.scales);
 	if (w.code != PP_OK)
 	{
@@ -498,4 +497,19 @@ pp_stored_encode(const PpProfile *profile, const PpAlloc *alloc, uint8_t **out, 
 	*out = w.out;
 	*out_len = w.len;
 	return w.code;
+}
+
+PpCode
+pp_stored_encode(const PpProfile *profile, const PpAlloc *alloc, uint8_t **out, size_t *out_len,
+				 PpError *err)
+{
+	PpStoredTree tree;
+	PpCode code = pp_stored_fold(profile, alloc, &tree, err);
+
+	*out = NULL;
+	*out_len = 0;
+	if (code == PP_OK)
+		code = pp_stored_encode_tree(profile, &tree, alloc, out, out_len, err);
+	pp_stored_fold_free(&tree, alloc);
+	return code;
 }

@@ -66,6 +66,16 @@ extern PpCode pp_stored_read(const uint8_t *data, size_t len, PpArena *arena, Pp
 							 PpStoredTree *tree, PpError *err);
 
 /*
+ * Write a profile whose stacks and label sets are in *tree already, numbered in the
+ * order in which the samples meet them.  Of its samples the lengths count; it needs
+ * no locrefs while all its counts are far below the limits of a dump (see
+ * pp_stored_check.c).
+ */
+extern PpCode pp_stored_encode_tree(const PpProfile *p, const PpStoredTree *tree,
+									const PpAlloc *alloc, uint8_t **out, size_t *out_len,
+									PpError *err);
+
+/*
  * The tree of a profile in memory; its sets point into the labels of that.  To be
  * freed in any case.
  */

@@ -41,14 +41,7 @@ profile_add(void *sum, const PpAlloc *scratch, const uint8_t *data, size_t len, 
 static PpCode
 profile_encode(void *sum, const PpAlloc *alloc, uint8_t **out, size_t *len, PpError *err)
 {
-	PpArena *arena = core_arena_create();
-	PpProfile *profile;
-	PpCode code = pp_merge_finish(sum, arena, &profile, err);
-
-	if (code == PP_OK)
-		code = pp_stored_encode(profile, alloc, out, len, err);
-	pp_arena_free(arena);
-	return code;
+	return pp_merge_encode(sum, alloc, out, len, err);
 }
 
 static const SumKind profile_kind = {profile_create, profile_add, profile_encode};

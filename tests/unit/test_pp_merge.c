@@ -9,6 +9,7 @@
 #include "pp_build.h"
 
 #include "core/pp_algebra.h"
+#include "core/pp_codec.h"
 #include "core/pp_merge.h"
 
 #define ROUNDS 300
@@ -187,6 +188,85 @@ test_cancels(void **state)
 }
 
 /* A state that was finished goes on. */
+/* From stored forms to a stored form. */
+static PpCode
+sum_stored(const PpAlloc *alloc, PpProfile *const *profiles, size_t n, uint8_t **out, size_t *len)
+{
+	PpMerge *merge = pp_merge_new(alloc, PP_MERGE_CANONICAL);
+	PpCode code = merge == NULL ? PP_ENOMEM : PP_OK;
+
+	*out = NULL;
+	for (size_t i = 0; i < n && code == PP_OK; i++)
+	{
+		PpArena *scratch = pp_arena_new(alloc);
+		uint8_t *bytes = NULL;
+		size_t size;
+
+		code =
+			scratch == NULL ? PP_ENOMEM : pp_stored_encode(profiles[i], alloc, &bytes, &size, NULL);
+		if (code == PP_OK)
+			code = pp_merge_add_stored(merge, bytes, size, scratch, NULL);
+		alloc->release(alloc->ctx, bytes);
+		pp_arena_free(scratch);
+	}
+	if (code == PP_OK)
+		code = pp_merge_encode(merge, alloc, out, len, NULL);
+	pp_merge_free(merge);
+	return code;
+}
+
+/* Below, at or above zero, as stacks compare from the root. */
+static int
+compare_stacks(const PpProfile *p, const PpSample *a, const PpSample *b)
+{
+	uint32_t n = a->nlocs < b->nlocs ? a->nlocs : b->nlocs;
+
+	for (uint32_t i = 1; i <= n; i++)
+	{
+		uint32_t x = p->locrefs[a->loc_off + a->nlocs - i];
+		uint32_t y = p->locrefs[b->loc_off + b->nlocs - i];
+
+		if (x != y)
+			return x < y ? -1 : 1;
+	}
+	return a->nlocs < b->nlocs ? -1 : a->nlocs > b->nlocs;
+}
+
+/* The tree leads to what lists lead to, also where samples are all zero. */
+static void
+test_stored(void **state)
+{
+	uint64_t seed = 21;
+
+	for (int i = 0; i < ROUNDS; i++)
+	{
+		PpProfile *profiles[] = {build_random(arena, &seed), build_random(arena, &seed)};
+		PpProfile *sum;
+		uint8_t *lists, *tree;
+		size_t lists_len, tree_len;
+
+		for (uint32_t k = 0; k < profiles[0]->nsamples; k += 1 + (uint32_t) i % 3)
+			memset(profiles[0]->values + (size_t) k * profiles[0]->ntypes,
+				   0,
+				   profiles[0]->ntypes * sizeof(int64_t));
+		sum = CANONICAL(profiles[0], profiles[1]);
+		assert_int_equal(pp_stored_encode(sum, &pp_alloc_malloc, &lists, &lists_len, NULL), PP_OK);
+		assert_int_equal(sum_stored(&pp_alloc_malloc, profiles, 2, &tree, &tree_len), PP_OK);
+		assert_int_equal(tree_len, lists_len);
+		assert_memory_equal(tree, lists, lists_len);
+		for (uint32_t k = 1; k < sum->nsamples; k++)
+		{
+			int cmp = compare_stacks(sum, &sum->samples[k - 1], &sum->samples[k]);
+
+			assert_true(cmp < 0 ||
+						(cmp == 0 && (sum->samples[k - 1].label_off != sum->samples[k].label_off ||
+									  sum->samples[k - 1].nlabels == 0)));
+		}
+		free(lists);
+		free(tree);
+	}
+}
+
 static void
 test_finish_goes_on(void **state)
 {
@@ -568,6 +648,28 @@ test_no_memory(void **state)
 }
 
 static void
+test_no_memory_stored(void **state)
+{
+	uint64_t seed = 9;
+	PpProfile *profiles[] = {build_random(arena, &seed), build_random(arena, &seed)};
+	Meter meter = {0, INT64_MAX};
+	PpAlloc alloc = {meter_alloc, meter_resize, meter_release, meter_poll, &meter};
+	int64_t allocations = 0;
+	uint8_t *out;
+	size_t len;
+	PpCode code;
+
+	do
+	{
+		meter.left = allocations++;
+		code = sum_stored(&alloc, profiles, 2, &out, &len);
+		assert_true(code == PP_OK || code == PP_ENOMEM);
+	} while (code == PP_ENOMEM);
+	assert_true(allocations > 10);
+	free(out);
+}
+
+static void
 test_canceled(void **state)
 {
 	PpProfile *p = build_empty(arena);
@@ -594,6 +696,7 @@ main(void)
 		TEST(test_doubling),
 		TEST(test_compact_is_idempotent),
 		TEST(test_cancels),
+		TEST(test_stored),
 		TEST(test_finish_goes_on),
 		TEST(test_overflow),
 		TEST(test_header),
@@ -606,6 +709,7 @@ main(void)
 		TEST(test_diff),
 		TEST(test_normalize),
 		TEST(test_no_memory),
+		TEST(test_no_memory_stored),
 		TEST(test_canceled),
 	};
 
