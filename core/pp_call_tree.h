@@ -8,7 +8,7 @@
 #include "core/pp_graph.h"
 
 /* More would need gigabytes. */
-#define PP_CALL_TREE_NODES (1u << 22)
+#define PP_CALL_TREE_NODES (1u << 21)
 
 typedef struct PpCallTree
 {
