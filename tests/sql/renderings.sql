@@ -132,5 +132,25 @@ SELECT to_svg_diff(file('in/basic.pb'), file('in/heap.pb'));
 SELECT to_pgo(file('go/go119-a-cpu.pb.gz'));
 SELECT to_pgo(file('go/go123-a-heap.pb.gz'));
 SELECT to_pgo(diff(file('go/go123-a-cpu.pb.gz'), file('go/go123-b-cpu.pb.gz')));
-DROP TABLE profiles;
+\set VERBOSITY default
+-- a database that is not UTF-8: what it cannot say is "?", a picture says all
+CREATE TABLE names AS SELECT to_bytea(file('in/names.pb')) AS p UNION ALL SELECT to_bytea(from_folded('日本;ü 1'));
+SELECT string_agg(encode(p, 'hex'), ' ' ORDER BY length(p)) AS bodies FROM names \gset
+CREATE DATABASE regress_pprof_renderings ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C' TEMPLATE template0;
+\c regress_pprof_renderings
+SET client_min_messages = warning;
+CREATE EXTENSION pprof;
+SET client_encoding = 'UTF8';
+SET search_path = public, pprof;
+CREATE TABLE names AS SELECT ord, decode(body, 'hex')::profile AS p FROM regexp_split_to_table(:'bodies', ' ') WITH ORDINALITY AS b (body, ord);
+SELECT to_folded(p) FROM names WHERE ord = 1;
+SELECT to_speedscope(p) #>> '{shared, frames}' FROM names WHERE ord = 1;
+SELECT to_jsonb(p) -> 'function' -> 0 ->> 'name' FROM names WHERE ord = 1;
+SELECT label FROM names n, flamegraph_diff(p, p) f WHERE n.ord = 1 ORDER BY f.ord;
+SELECT substring(to_svg(p) FROM '<title>(&#x65E5;&#x672C;) ') FROM names WHERE ord = 1;
+SELECT strpos(to_folded(p), 'naïve') > 0 AS found FROM names WHERE ord = 2;
+\c regression
+DROP DATABASE regress_pprof_renderings;
+SET search_path = public, pprof;
+DROP TABLE profiles, names;
 DROP FUNCTION file, derived;
