@@ -31,7 +31,7 @@ packages_for()
 			;;
 		test)
 			echo postgresql curl golang-go libcmocka-dev libpcre2-dev libipc-run-perl perl procps python3 \
-				clang-14 libclang-rt-14-dev "$(cron_package)"
+				clang-14 libclang-rt-14-dev g++ libgoogle-perftools-dev "$(cron_package)"
 			;;
 		lint)
 			echo clang-format-14 cppcheck shellcheck
