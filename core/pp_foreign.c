@@ -49,7 +49,7 @@ static const Foreign magics[] = {
 	{SIGN("\x78\xda"), "zlib compression", "compress with gzip or not at all"},
 	{SIGN("PERFILE2"), PERF_DATA, SEND_SCRIPT},
 	{SIGN("2ELIFREP"), PERF_DATA, SEND_SCRIPT},
-	{SIGN("FLR\0"), "the JFR format of Java", "convert it with jfr2pprof or async-profiler's jfrconv"},
+	{SIGN("FLR\0"), "the JFR format of Java", "convert it with async-profiler's jfrconv"},
 	{SIGN("JAVA PROFILE 1."), "the HPROF format of Java", "send a profile of allocations instead"},
 	{SIGN("\x7f"
 		  "ELF"),
@@ -79,9 +79,7 @@ static const Foreign fronts[] = {
 /* What the first line holds. */
 static const Foreign marks[] = {
 	{SIGN(" profile: total "), GO_COUNT, ASK_FOR_PROTO},
-	{SIGN("\"resourceProfiles\""),
-	 "the JSON of OTLP profiles",
-	 "send it to the OTLP endpoint of the bridge"},
+	{SIGN("\"resourceProfiles\""), "the JSON of OTLP profiles", "send profile.proto"},
 };
 
 /* First line that is neither empty nor a # comment, without leading blanks. */

@@ -6,15 +6,15 @@ CREATE TEMP TABLE texts AS VALUES
     ('heap', E'heap profile:    3:   700 [   9:  2100] @ heap_v2/524288\n'
              '   1:   100 [   2:   300] @ 0x400100 0x400200\n'
              '   2:   600 [   7:  1800] @ 0x400110 0x7f00000010 0x400200\n\n'
-             E'MAPPED_LIBRARIES:\n00400000-00500000 r-xp 00000000 fd:01 1 /bin/app\n'
-             E'7f00000000-7f00100000 r-xp 00001000 fd:01 2 /lib/libz.so.1\n'
-             E'7f00200000-7f00300000 rw-p 00000000 00:00 0\n'),
+             'MAPPED_LIBRARIES:\n00400000-00500000 r-xp 00000000 fd:01 1 /bin/app\n'
+             '7f00000000-7f00100000 r-xp 00001000 fd:01 2 /lib/libz.so.1\n'
+             '7f00200000-7f00300000 rw-p 00000000 00:00 0\n'),
     ('perf', E'# cmdline : perf record -g ./app \n'
-             E'my app 42/43 [001] 7.500000:    1000000 cpu-clock:ppp: \n'
-             E'\t    55d0 inner+0x1 (inlined)\n\t    55d0 leaf+0x1 (/bin/app)\n\t    55e0 main+0x1 (/bin/app)\n\n'
-             E'my app 42/44 [000] 9.000000:    1000000 cpu-clock:ppp: \n'
-             E'\t    55d0 inner+0x1 (inlined)\n\t    55d0 leaf+0x1 (/bin/app)\n\t    55e0 main+0x1 (/bin/app)\n\n'
-             E'swapper 0 [000] 9.250000:          3 page-faults: \n\tffffffff81000130 [unknown] ([kernel.kallsyms])\n\n');
+             'my app 42/43 [001] 7.500000:    1000000 cpu-clock:ppp: \n'
+             '\t    55d0 inner+0x1 (inlined)\n\t    55d0 leaf+0x1 (/bin/app)\n\t    55e0 main+0x1 (/bin/app)\n\n'
+             'my app 42/44 [000] 9.000000:    1000000 cpu-clock:ppp: \n'
+             '\t    55d0 inner+0x1 (inlined)\n\t    55d0 leaf+0x1 (/bin/app)\n\t    55e0 main+0x1 (/bin/app)\n\n'
+             'swapper 0 [000] 9.250000:          3 page-faults: \n\tffffffff81000130 [unknown] ([kernel.kallsyms])\n\n');
 CREATE FUNCTION text_of(name text) RETURNS text LANGUAGE sql AS 'SELECT column2 FROM texts WHERE column1 = name';
 CREATE FUNCTION bytes_of(name text) RETURNS bytea LANGUAGE sql AS $$SELECT convert_to(text_of(name), 'UTF8')$$;
 -- five samples of 10 ms: words of four bytes, big-endian, then the memory map
@@ -28,7 +28,7 @@ SELECT report(from_gperftools(cpu()), 'raw');
 SELECT report(from_gperftools(bytes_of('heap')), 'raw');
 SELECT report(from_gperftools(bytes_of('heap')), 'top');
 SELECT detect_format(cpu()), detect_format(bytes_of('heap')), detect_format(bytes_of('perf'));
--- whoever reads profiles reads these, too, packed or not
+-- whoever reads profiles reads these, too
 SELECT from_gperftools(cpu()) = from_bytea(cpu()) AS cpu, from_gperftools(bytes_of('heap')) = bytes_of('heap')::profile AS heap;
 SELECT length(drop_frames(from_gperftools(cpu()))) > 0 AS has_drop_frames, keep_frames(from_gperftools(bytes_of('heap')));
 

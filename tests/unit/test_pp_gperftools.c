@@ -95,10 +95,7 @@ test_cpu_incomplete(void **state)
 			   1,
 			   1,
 			   0x10);
-	assert_cpu((uint64_t[]){0, 3, 0, 10000, 0},
-			   5,
-			   "",
-			   CPU_HEADER "Locations\nMappings\n");
+	assert_cpu((uint64_t[]){0, 3, 0, 10000, 0}, 5, "", CPU_HEADER "Locations\nMappings\n");
 	/* a record that ends the samples only looks like one with a count */
 	ASSERT_CPU("",
 			   CPU_HEADER "          0          0: \n"
@@ -396,7 +393,7 @@ test_foreign(void **state)
 		{"--- contention:\ncycles/second=1\n",
 		 "the contention profile text of Go (debug=1) and gperftools is not supported; \"go tool pprof -proto\" converts it"},
 		{"{\"resourceProfiles\": []}",
-		 "the JSON of OTLP profiles is not supported; send it to the OTLP endpoint of the bridge"},
+		 "the JSON of OTLP profiles is not supported; send profile.proto"},
 		{TITLE,
 		 "the heap profile text of Go (debug=1) and gperftools is not supported; pprof.from_gperftools() makes a profile of it"},
 	};
