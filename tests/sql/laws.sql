@@ -133,7 +133,15 @@ SET enable_partitionwise_aggregate = on;
 SELECT partial('SELECT * FROM parallel_all') AS partitionwise;
 SELECT count(*), bool_and(p.m::bytea = s.m::bytea AND p.d::bytea = s.d::bytea AND p.b::bytea = s.b::bytea) AS same FROM parallel p JOIN serial s USING (g);
 SELECT count(*), bool_and(p.m::bytea = s.m::bytea AND p.d::bytea = s.d::bytea AND p.b::bytea = s.b::bytea) AS same FROM parallel_all p, serial_all s;
--- so do groups of content
+-- nor do units show who met whom
+CREATE TABLE mixed AS SELECT i, from_folded(format('main;f%s %s', i % 5, i), 'cpu', (ARRAY['ms', 'us', 'seconds', 'ns'])[i % 4 + 1]) AS p FROM generate_series(1, 400) i;
+ALTER TABLE mixed SET (parallel_workers = 2);
+ANALYZE mixed;
+SELECT partial('SELECT merge(p) FROM mixed') AS partial;
+SELECT merge(p)::bytea = (SELECT merge(p ORDER BY i)::bytea FROM mixed) AS merge, subtract(p, i % 3 = 0)::bytea = (SELECT subtract(p, i % 3 = 0 ORDER BY i DESC)::bytea FROM mixed) AS subtract,
+       net_total(merge(p)) = sum(i * (ARRAY[1000000, 1000, 1000000000, 1])[i % 4 + 1]::bigint) AS total FROM mixed;
+DROP TABLE mixed;
+-- groups of content
 SELECT count(*) AS groups, sum(n) AS rows FROM (SELECT p, count(*) AS n FROM many WHERE p IS NOT NULL GROUP BY p) s;
 RESET ALL;
 SELECT set_config('test.data', :'data', false) \g /dev/null
