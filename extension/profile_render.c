@@ -15,6 +15,12 @@
 #include "profile_render.h"
 #include "profile_report.h"
 
+/*
+ * Members of a jsonb: the server takes some 80 bytes for each while it builds one,
+ * so that a small file of large stacks could take all memory there is.
+ */
+#define MAX_JSON_MEMBERS (8 * 1024 * 1024)
+
 /* It is read once and kept for long. */
 #define PGO_GZIP_LEVEL 9
 
@@ -77,8 +83,18 @@ buffer_text(PpBuf *buf)
 static Datum
 buffer_jsonb(PpBuf *buf)
 {
-	char *json = text_to_cstring(buffer_text(buf));
+	size_t commas = 0; /* at least one less than members */
+	char *json;
 
+	for (size_t i = 0; i < buf->len; i++)
+		commas += buf->data[i] == ',';
+	if (commas > MAX_JSON_MEMBERS)
+		ereport(ERROR,
+				errcode(ERRCODE_PROGRAM_LIMIT_EXCEEDED),
+				errmsg("profile is too large for jsonb"),
+				errdetail("There would be about %zu members; %d are allowed.", commas, MAX_JSON_MEMBERS),
+				errhint("Filter it, or shorten its stacks."));
+	json = text_to_cstring(buffer_text(buf));
 	return DirectFunctionCall1(jsonb_in, CStringGetDatum(json));
 }
 
