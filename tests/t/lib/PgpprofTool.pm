@@ -6,7 +6,8 @@
 #     diag $build->reason($version);                     # why that one is not it
 #     my ($top, $raw) = $tool->run_all([ '-top', 'cpu.pb.gz' ], [ '-raw', 'cpu.pb.gz' ]);
 #
-# PGPPROF_PPROF=PATH is taken instead of building one.  Whatever a tool keeps lies below $dir; nothing of the machine's configuration
+# PGPPROF_PPROF=PATH is taken instead of building one, for which PGPPROF_BUILD_TIME
+# seconds are granted.  Whatever a tool keeps lies below $dir; nothing of the machine's configuration
 # and binaries is looked at.
 package PgpprofTool;
 
@@ -16,8 +17,8 @@ use IPC::Run ();
 use POSIX ();
 use Time::HiRes ();
 
-# A build that hangs at a proxy is given up.
-our $TIME_TO_BUILD = 75;
+# A build that hangs at a proxy is given up; half a minute is the rule.
+our $TIME_TO_BUILD = $ENV{PGPPROF_BUILD_TIME} // 75;
 
 my @building;
 
@@ -150,11 +151,11 @@ sub finish
 	my ($self) = @_;
 	return $self if $self->{version};
 	return if !$self->{pid};
-	my $ended = 0;
+	my $ended = waitpid $self->{pid}, POSIX::WNOHANG();
 	while (!$ended && Time::HiRes::time() < $self->{until})
 	{
+		Time::HiRes::sleep(0.1);
 		$ended = waitpid $self->{pid}, POSIX::WNOHANG();
-		Time::HiRes::sleep(0.1) if !$ended;
 	}
 	if (!$ended)
 	{
