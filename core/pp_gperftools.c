@@ -308,7 +308,7 @@ static PpCode
 finish(Finish *f, PpLines *lines, bool drop_doubled_leaf)
 {
 	PpNative *native = f->native;
-	PpMemoryMap map;
+	PpMemoryMap map = {.n = 0};
 	PpCode code;
 
 	if ((code =

@@ -37,7 +37,7 @@ check_map(const uint8_t *data, size_t size)
 {
 	PpArena *arena = pp_arena_new(&pp_alloc_malloc);
 	PpLines lines = pp_lines_of(data, size);
-	PpMemoryMap map;
+	PpMemoryMap map = {.n = 0};
 	PpMapping plain[64];
 	PpLocation locations[256];
 	uint32_t n = 0, nreal, nplain;

@@ -15,7 +15,7 @@ static PpMemoryMap
 map_of(const char *text)
 {
 	PpLines lines = pp_lines_of((const uint8_t *) text, strlen(text));
-	PpMemoryMap map;
+	PpMemoryMap map = {.n = 0};
 
 	assert_int_equal(pp_memory_map_read(&lines, &pp_limits_default, arena, arena, &map, &err), PP_OK);
 	return map;
@@ -108,7 +108,7 @@ static void
 test_variables_bounded(void **state)
 {
 	PpLines lines;
-	PpMemoryMap map;
+	PpMemoryMap map = {.n = 0};
 	char text[8192];
 	size_t used = (size_t) snprintf(text, sizeof(text), "a0=xxxxxxxxxxxxxxxx\n");
 

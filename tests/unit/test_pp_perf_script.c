@@ -211,7 +211,9 @@ test_limits(void **state)
 		const char *expected;
 	} cases[] = {
 		{offsetof(PpLimits, max_depth), 1, "error 3 at 0: sample in line 1 has more than 1 locations"},
-		{offsetof(PpLimits, max_lines), 1, "error 3 at 0: location of the sample in line 1 has more than 1 lines"},
+		{offsetof(PpLimits, max_lines),
+		 1,
+		 "error 3 at 0: location of the sample in line 1 has more than 1 lines"},
 		{offsetof(PpLimits, max_sample_types), 1, "error 3 at 55: more than 1 events"},
 	};
 
