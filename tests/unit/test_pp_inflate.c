@@ -82,6 +82,33 @@ test_guess(void **state)
 	assert_int_equal(pp_container_guess((const uint8_t *) "", 0), PP_PLAIN);
 }
 
+/* zlib has no magic: two bytes that are a multiple of 31, and say what zlib can say. */
+static void
+test_detect(void **state)
+{
+	static const struct
+	{
+		const char *bytes;
+		PpContainer container;
+	} cases[] = {
+		{"\x1f\x8b", PP_GZIP},
+		{"\x78\x01", PP_ZLIB},
+		{"\x78\x9c", PP_ZLIB},
+		{"\x78\xda", PP_ZLIB},
+		{"\x08\x1d", PP_ZLIB},	/* the smallest window */
+		{"\x78\x9d", PP_PLAIN}, /* no multiple of 31 */
+		{"\x78\xbb", PP_PLAIN}, /* with a dictionary */
+		{"\x88\x1c", PP_PLAIN}, /* a window of 64 kB */
+		{"\x77\x9f", PP_PLAIN}, /* another method */
+		{"he", PP_PLAIN},
+	};
+
+	for (size_t i = 0; i < sizeof(cases) / sizeof(cases[0]); i++)
+		assert_int_equal(pp_container_detect((const uint8_t *) cases[i].bytes, 2),
+						 cases[i].container);
+	assert_int_equal(pp_container_detect((const uint8_t *) "\x78", 1), PP_PLAIN);
+}
+
 static void
 test_gzip_header(void **state)
 {
@@ -438,6 +465,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(test_guess),
+		cmocka_unit_test(test_detect),
 		cmocka_unit_test(test_gzip_header),
 		cmocka_unit_test(test_members),
 		cmocka_unit_test(test_header_fields),
