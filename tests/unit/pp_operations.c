@@ -181,6 +181,8 @@ scale(Operands *x, PpError *err)
 	PpProfile *result = NULL;
 	PpCode code;
 
+	if (ratios == NULL)
+		return pp_fail_nomem(err);
 	for (uint32_t i = 0; i < x->p->ntypes; i++)
 		ratios[i] = 2;
 	code = pp_profile_scale(x->p, ratios, x->arena, &result, err);
@@ -603,6 +605,8 @@ drop_frames(Operands *x, PpError *err)
 	if (result == NULL)
 		return pp_fail_nomem(err);
 	result->drop_frames = pp_profile_add_string(result, x->arena, pp_bytes_cstr(".*3"));
+	if (result->drop_frames == PP_NONE)
+		return pp_fail_nomem(err);
 	code = pp_report_load(result, false, x->search, x->arena, &result, err);
 	return keep(x, code, result, err);
 }

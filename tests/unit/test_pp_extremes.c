@@ -360,6 +360,37 @@ test_wide(void **state)
 	try_message("wide tables", &m, n, 500);
 }
 
+/* Twenty frames print more than any text may hold. */
+static void
+test_too_much_text(void **state)
+{
+	size_t name_len = 64 << 20;
+	PpArena *arena = pp_arena_new(&pp_alloc_malloc);
+	PpProfile *p;
+	PpError err = {0};
+	Message m = {0};
+
+	if (sized(64) < 2) /* too slow a tool */
+		skip();
+	start(&m);
+	put_functions(&m, 1, 0, name_len);
+	put_stack(&m, 20, 1, 7, 64);
+	assert_int_equal(pp_profile_decode(m.data, m.len, &pp_limits_hard, arena, &p, &err), PP_OK);
+	for (size_t i = 0; i < noperations; i++)
+	{
+		Job job = {.operation = &operations[i], .p = p};
+
+		if (strcmp(operations[i].name, "traces") != 0)
+			continue;
+		run_on_small_stack(&job);
+		assert_int_equal(job.code, PP_ELIMIT);
+		assert_non_null(strstr(job.err.message, "larger than"));
+		assert_true(job.meter.peak < (size_t) 5 << 28);
+	}
+	pp_arena_free(arena);
+	free(m.data);
+}
+
 int
 main(void)
 {
@@ -370,6 +401,7 @@ main(void)
 		cmocka_unit_test(test_long_names),
 		cmocka_unit_test(test_samples),
 		cmocka_unit_test(test_wide),
+		cmocka_unit_test(test_too_much_text),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
