@@ -313,7 +313,7 @@ test_long_names(void **state)
 	start(&m);
 	put_functions(&m, n, 0, 100);
 	for (uint32_t i = 0; i < 100; i++)
-		put_stack(&m, n / 100 - i, n, 1, i);
+		put_stack(&m, n / 100 > i ? n / 100 - i : 1, n, 1, i);
 	try_message("100 MB of names", &m, n, 1600);
 }
 
