@@ -365,13 +365,14 @@ static void
 test_too_much_text(void **state)
 {
 	size_t name_len = 64 << 20;
-	PpArena *arena = pp_arena_new(&pp_alloc_malloc);
+	PpArena *arena;
 	PpProfile *p;
 	PpError err = {0};
 	Message m = {0};
 
 	if (sized(64) < 2) /* too slow a tool */
 		skip();
+	arena = pp_arena_new(&pp_alloc_malloc);
 	start(&m);
 	put_functions(&m, 1, 0, name_len);
 	put_stack(&m, 20, 1, 7, 64);
