@@ -203,7 +203,13 @@ pp_buf_measured(PpBuf *buf, const PpMeasured *measured, size_t width)
 void
 pp_measure_percentage(char text[PP_PERCENTAGE_SIZE], int64_t v, int64_t total)
 {
-	double ratio = total == 0 ? 0 : fabs((double) v / (double) total) * 100;
+	pp_measure_percentage_of(text, (double) v, (double) total);
+}
+
+void
+pp_measure_percentage_of(char text[PP_PERCENTAGE_SIZE], double v, double total)
+{
+	double ratio = total == 0 ? 0 : fabs(v / total) * 100;
 
 	if (ratio >= 99.95 && ratio <= 100.05)
 		strcpy(text, "  100%");

@@ -36,9 +36,11 @@ typedef struct PpMeasured
 extern PpMeasured pp_measure_label(int64_t v, PpBytes from, PpBytes to);
 extern void pp_buf_measured(PpBuf *buf, const PpMeasured *measured, size_t width);
 
-#define PP_PERCENTAGE_SIZE 32
+#define PP_PERCENTAGE_SIZE 64
 /* "36.00%", at least six characters wide; 0% if total is 0. */
 extern void pp_measure_percentage(char text[PP_PERCENTAGE_SIZE], int64_t v, int64_t total);
+/* The same of numbers that need not fit int64. */
+extern void pp_measure_percentage_of(char text[PP_PERCENTAGE_SIZE], double v, double total);
 
 /* Truncation towards zero; false for NaN and what int64 cannot hold. */
 extern bool pp_double_to_int64(double x, int64_t *result);

@@ -6,6 +6,7 @@
 #include "core/pp_sort.h"
 
 #include <inttypes.h>
+#include <math.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -178,14 +179,9 @@ append_duration(const PpReport *r, PpBuf *out, PpError *err)
 	if (pp_bytes_eq(unit, pp_bytes_cstr("ns")) && nanos != 0)
 	{
 		char percentage[PP_PERCENTAGE_SIZE];
-		int64_t whole;
 
-		if (!pp_double_to_int64(nanos, &whole))
-			return pp_fail(err,
-						   PP_EOVERFLOW,
-						   PP_NO_OFFSET,
-						   "total in nanoseconds is out of range for bigint");
-		pp_measure_percentage(percentage, whole, r->p->duration_nanos);
+		/* whole nanoseconds, as the tool takes them; more than int64 holds if need be */
+		pp_measure_percentage_of(percentage, trunc(nanos), (double) r->p->duration_nanos);
 		pp_buf_printf(out, "(%s)", percentage);
 	}
 	pp_buf_char(out, '\n');

@@ -251,6 +251,28 @@ test_overflow(void **state)
 }
 
 /* Frames of labels when ids cannot go on after the largest. */
+/* A total that is more nanoseconds than int64 holds is a percentage of the duration all the same. */
+static void
+test_long_total(void **state)
+{
+	PpProfile *p = build_empty(arena);
+	PpReportOptions options = pp_report_defaults();
+	PpBuf out;
+	PpError err;
+
+	build_type(p, "cpu", "hours");
+	build_sample(p,
+				 (uint32_t[]){build_location(p, PP_NONE, 0, "main", 1), PP_NONE, PP_NONE},
+				 (int64_t[]){INT64_C(1) << 62});
+	p->duration_nanos = INT64_C(3600) * 1000000000;
+	pp_buf_init(&out, &pp_alloc_malloc);
+	assert_int_equal(pp_top_text(p, &options, NULL, arena, &out, &err), PP_OK);
+	pp_buf_char(&out, '\0');
+	assert_non_null(
+		strstr(out.data, "Total samples = 4611686018427387904hrs (461168601842738790400.00%)"));
+	pp_buf_free(&out);
+}
+
 static void
 test_label_frames(void **state)
 {
@@ -385,6 +407,7 @@ main(void)
 		TEST(test_sums),
 		TEST(test_refusals),
 		TEST(test_overflow),
+		TEST(test_long_total),
 		TEST(test_label_frames),
 		TEST(test_no_memory),
 		TEST(test_canceled),
