@@ -249,26 +249,42 @@ suite_clients()
 	run_tap clients "$@"
 }
 
+# One target for FUZZ_TIME seconds; its verdict is the exit code.
+fuzz_one()
+{
+	local name=$1 seeds
+	# New inputs go into build/, so that the corpus in git stays as it is.
+	mkdir -p "build/corpus/$name"
+	mapfile -t seeds < <(find "tests/fuzz/corpus/$name" "tests/fuzz/corpus/${name#fuzz_}" \
+		-maxdepth 0 -type d 2>/dev/null)
+	build/fuzzing/fuzz/"$name" -max_total_time="${FUZZ_TIME:-10}" -timeout=20 -rss_limit_mb=2048 \
+		-artifact_prefix="build/crashes/$name-" "build/corpus/$name" \
+		"${seeds[@]}" >"build/log/$name.log" 2>&1
+}
+
+# As many targets at a time as there are cores.
 suite_fuzz()
 {
-	local target name corpus log seeds good=0 bad=0
-	mkdir -p build/log
+	local target name i good=0 bad=0 names=() pids=()
+	local -r width=$(nproc)
+	mkdir -p build/log build/crashes
 	for target in tests/fuzz/fuzz_*.c; do
-		[ -e "$target" ] || continue
-		name=$(basename "$target" .c)
-		# New inputs go into build/, so that the corpus in git stays as it is.
-		corpus=build/corpus/$name
-		log=build/log/$name.log
-		mkdir -p "$corpus" "build/crashes"
-		mapfile -t seeds < <(find "tests/fuzz/corpus/$name" "tests/fuzz/corpus/${name#fuzz_}" \
-			-maxdepth 0 -type d 2>/dev/null)
-		if build/fuzzing/fuzz/"$name" -max_total_time="${FUZZ_TIME:-10}" -timeout=20 -rss_limit_mb=2048 \
-			-artifact_prefix="build/crashes/$name-" "$corpus" \
-			"${seeds[@]}" >"$log" 2>&1; then
-			good=$((good + 1))
-		else
-			bad=$((bad + 1))
-			show_failure "$name" "$log"
+		[ ! -e "$target" ] || names+=("$(basename "$target" .c)")
+	done
+	for ((i = 0; i < ${#names[@]} + width; i++)); do
+		# the one begun `width` ago makes room for the next
+		if [ "$i" -ge "$width" ] && [ $((i - width)) -lt "${#names[@]}" ]; then
+			name=${names[i - width]}
+			if wait "${pids[i - width]}"; then
+				good=$((good + 1))
+			else
+				bad=$((bad + 1))
+				show_failure "$name" "build/log/$name.log"
+			fi
+		fi
+		if [ "$i" -lt "${#names[@]}" ]; then
+			fuzz_one "${names[i]}" &
+			pids+=($!)
 		fi
 	done
 	report fuzz "$good" "$bad"
