@@ -7,8 +7,8 @@
 #     my ($top, $raw) = $tool->run_all([ '-top', 'cpu.pb.gz' ], [ '-raw', 'cpu.pb.gz' ]);
 #
 # PGPPROF_PPROF=PATH is taken instead of building one, for which PGPPROF_BUILD_TIME
-# seconds are granted.  Whatever a tool keeps lies below $dir; nothing of the machine's configuration
-# and binaries is looked at.
+# seconds are granted.  Whatever a tool keeps lies below $dir; nothing of the
+# machine's configuration and binaries is looked at.
 package PgpprofTool;
 
 use strict;
