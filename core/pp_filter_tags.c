@@ -233,6 +233,8 @@ compile_tag_filter(TagFilter *filter, PpBytes text, const char *what, const PpSe
 	filter->given = true;
 	filter->search = search;
 	key = next_part(&value, '=', &filter->has_key);
+	/* an empty key is any key, as without the "=" */
+	filter->has_key = filter->has_key && key.len > 0;
 	if (filter->has_key)
 		filter->key = key;
 	code = parse_range(value, filter, what, err);

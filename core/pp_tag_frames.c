@@ -115,11 +115,13 @@ extend_stacks(TagFrames *t, PpError *err)
 {
 	PpProfile *p = t->p;
 	size_t total = (size_t) p->nlocrefs + (size_t) p->nsamples * t->nkeys;
-	uint32_t *locrefs = NULL, n = 0;
+	uint32_t *locrefs = NULL, *frames = NULL, n = 0;
+	PpCode code = PP_OK;
 
 	if (total >= UINT32_MAX)
 		return pp_fail_limit(err, PP_NO_OFFSET, NULL, UINT32_MAX, "profile has too many frames");
-	if ((locrefs = pp_arena_array(t->arena, total, sizeof(*locrefs))) == NULL)
+	if ((locrefs = pp_arena_array(t->arena, total, sizeof(*locrefs))) == NULL ||
+		(frames = pp_arena_array(t->arena, t->nkeys, sizeof(*frames))) == NULL)
 		return pp_fail_nomem(err);
 	for (uint32_t i = 0; i < p->nsamples; i++)
 	{
@@ -129,26 +131,23 @@ extend_stacks(TagFrames *t, PpError *err)
 		/* names may be long */
 		if (i % 64 == 63 && pp_poll(pp_arena_allocator(t->arena)))
 			return pp_fail_canceled(err);
-		/* the last key is the leaf, the first one the root */
-		for (uint32_t k = t->nkeys; k-- > 0;)
+		/* new entries are numbered in the order of roots first, each from its last key on */
+		for (uint32_t k = 0; code == PP_OK && k < t->nkeys; k++)
 		{
-			uint32_t frame;
-			PpCode code;
+			uint32_t key = k < t->nroots ? t->nroots - 1 - k : t->nkeys - 1 - (k - t->nroots);
 
-			if (k + 1 == t->nroots)
-			{
-				memcpy(locrefs + n, p->locrefs + sample->loc_off, sample->nlocs * sizeof(*locrefs));
-				n += sample->nlocs;
-			}
-			if ((code = frame_of(t, sample, t->keys[k], &frame, err)) != PP_OK)
-				return code;
-			locrefs[n++] = p->nlocations + frame;
+			code = frame_of(t, sample, t->keys[key], &frames[key], err);
 		}
-		if (t->nroots == 0)
-		{
+		if (code != PP_OK)
+			return code;
+		/* the last key is the leaf, the first one the root */
+		for (uint32_t k = t->nkeys; k-- > t->nroots;)
+			locrefs[n++] = p->nlocations + frames[k];
+		if (sample->nlocs > 0)
 			memcpy(locrefs + n, p->locrefs + sample->loc_off, sample->nlocs * sizeof(*locrefs));
-			n += sample->nlocs;
-		}
+		n += sample->nlocs;
+		for (uint32_t k = t->nroots; k-- > 0;)
+			locrefs[n++] = p->nlocations + frames[k];
 		sample->loc_off = start;
 		sample->nlocs = n - start;
 	}

@@ -243,8 +243,12 @@ append_key(Tags *t, const uint32_t *order, uint32_t n, size_t *width, PpBuf *out
 	pp_buf_text(out, " of ");
 	if ((code = pp_report_number(r, out, r->total, 0, err)) != PP_OK)
 		return code;
-	pp_measure_percentage(percentage, (int64_t) sum, r->total);
-	pp_buf_printf(out, " (%s)\n", percentage);
+	if (r->total > 0)
+	{
+		pp_measure_percentage(percentage, (int64_t) sum, r->total);
+		pp_buf_printf(out, " (%s)", percentage);
+	}
+	pp_buf_char(out, '\n');
 	return PP_OK;
 }
 

@@ -172,6 +172,15 @@ SELECT report(file('in/basic.pb'), 'top', '{"cum": true, "sort": "flat"}');
 SELECT report(file('in/basic.pb'), 'top', '{"divide_by": 0}');
 SELECT report(file('in/basic.pb'), 'top', '{"sample_index": 7}');
 SELECT * FROM tag_values(file('in/basic.pb'), 'no such key');
+-- no percentages of a negative total, as a mean of a difference may be
+SELECT line FROM string_to_table(report(diff(file('in/names.pb'), file('in/names.pb')), 'tags', '{"mean": true}'), E'\n') line
+ WHERE line LIKE '%Total%';
+-- frames of labels are numbered roots first
+SELECT line FROM string_to_table(report(file('in/basic.pb'), 'raw', '{"tagroot": "tenant", "tagleaf": "bytes"}'), E'\n') line
+ WHERE line ~ '^ +[0-9]+ +[0-9]+: [0-9 ]+$';
+-- an empty key is any key
+SELECT report(file('in/merge_ms.pb'), 'tags', '{"tagfocus": "=x"}') = report(file('in/merge_ms.pb'), 'tags', '{"tagfocus": "x"}') AS any_key,
+       num_samples(tagfocus(file('in/merge_ms.pb'), '=x')) AS samples;
 DROP TABLE profiles;
 DROP FUNCTION differs;
 DROP TABLE expected;
