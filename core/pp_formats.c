@@ -258,8 +258,12 @@ pp_format_unpack(const uint8_t *data, size_t len, const PpLimits *limits, PpAren
 	PpContainer container = pp_container_detect(data, len);
 	PpCode code = pp_inflate_arena(container, data, len, limits, arena, plain, plain_len, err);
 
-	/* two letters can look like the header of zlib: "XG" does */
-	if (code == PP_EMALFORMED && container == PP_ZLIB && is_text(data, len))
+	/*
+	 * Two bytes can look like the header of zlib: "XG" does, fields 9 and 15 of a
+	 * profile, "[" behind the length of "[kernel]" in a trie.  zlib itself writes 78.
+	 */
+	if ((code == PP_EMALFORMED || code == PP_ELIMIT) && container == PP_ZLIB &&
+		(data[0] != 0x78 || is_text(data, len) || is_profile_proto(data, len)))
 		code = pp_inflate_arena(PP_PLAIN, data, len, limits, arena, plain, plain_len, err);
 	return code;
 }

@@ -155,14 +155,27 @@ test_containers(void **state)
 	free(gzip);
 }
 
-/* Letters that could be the header of zlib, before what cannot be its data. */
+/* Bytes that could be the header of zlib, before what cannot be its data. */
 static void
-test_text_like_zlib(void **state)
+expect_read_like_zlib(PpFormat format, const char *data, size_t len, const char *expected)
 {
-	static const char text[] = "XGetImage;main 3\n";
+	assert_int_equal(pp_container_detect((const uint8_t *) data, len), PP_ZLIB);
+	expect_read(format, (const uint8_t *) data, len, expected);
+}
 
-	assert_int_equal(pp_container_detect((const uint8_t *) text, sizeof(text) - 1), PP_ZLIB);
-	expect_read(PP_FORMAT_AUTO, (const uint8_t *) text, sizeof(text) - 1, "XGetImage;main 3|");
+static void
+test_like_zlib(void **state)
+{
+	expect_read_like_zlib(PP_FORMAT_AUTO, "XGetImage;main 3\n", 17, "XGetImage;main 3|");
+	/* profiles that begin with a time, or with doc_url */
+	expect_read_like_zlib(PP_FORMAT_AUTO, "\x48\x89\x01\x32\x00", 5, "");
+	expect_read_like_zlib(PP_FORMAT_PPROF, "\x48\x89\x01\x32\x00", 5, "");
+	expect_read_like_zlib(PP_FORMAT_AUTO, "\x78\x01\x32\x00\x32\x01u", 7, "");
+	expect_code(PP_FORMAT_AUTO, "\x48\x89\x01\x32\x07", 5, PP_EMALFORMED, "");
+	/* tries begin with the length of a name */
+	expect_read_like_zlib(PP_FORMAT_TRIE, "\x08[kernel]\x05\x00", 11, "[kernel] 5|");
+	/* what zlib itself began */
+	expect_code(PP_FORMAT_AUTO, "\x78\x9c\xcb\x4d\xcc\xcc\xb3\x00", 8, PP_EMALFORMED, "compressed data");
 }
 
 static void
@@ -323,7 +336,7 @@ main(void)
 		cmocka_unit_test(test_detect),
 		cmocka_unit_test(test_detect_files),
 		cmocka_unit_test(test_containers),
-		cmocka_unit_test(test_text_like_zlib),
+		cmocka_unit_test(test_like_zlib),
 		cmocka_unit_test(test_empty_input),
 		cmocka_unit_test(test_refusals),
 		cmocka_unit_test(test_without_memory),
