@@ -13,7 +13,8 @@
 #include <inttypes.h>
 
 #define MAX_VARIABLES 256
-#define POLL_EVERY	  1024 /* lines */
+#define MAX_NAME	  256  /* bytes of a variable's name: each is compared at every "$" */
+#define POLL_EVERY	  1024 /* lines, or variables in a line */
 #define FIRST_ROOM	  16
 
 typedef struct Variable
@@ -277,18 +278,21 @@ variable_at(const MapReader *r, PpBytes text)
 static PpCode
 expand(MapReader *r, PpBytes *line)
 {
+	const PpAlloc *alloc = pp_arena_allocator(r->arena);
 	PpBytes left = *line;
 	PpCode code = PP_OK;
 
 	if (r->nvariables == 0 || line->len == 0 || memchr(line->data, '$', line->len) == NULL)
 		return PP_OK;
 	r->expanded_len = 0;
-	while (left.len > 0 && code == PP_OK)
+	for (uint32_t i = 1; left.len > 0 && code == PP_OK; i++)
 	{
 		const char *dollar = memchr(left.data, '$', left.len);
 		uint32_t plain = dollar != NULL ? (uint32_t) (dollar - left.data) : left.len;
 		const Variable *variable;
 
+		if (i % POLL_EVERY == 0 && pp_poll(alloc))
+			return pp_fail_canceled(r->err);
 		code = expand_append(r, (PpBytes){left.data, plain});
 		pp_skip(&left, plain);
 		if (dollar == NULL || code != PP_OK)
@@ -327,6 +331,12 @@ set_variable(MapReader *r, PpBytes line)
 	new.value = (PpBytes){equals + 1, line.len - new.name.len - 1};
 	new.name = pp_trim(new.name);
 	new.value = pp_trim(new.value);
+	if (new.name.len > MAX_NAME)
+		return pp_fail(r->err,
+					   PP_EMALFORMED,
+					   r->lines->start,
+					   "memory map has a variable whose name is longer than %d bytes",
+					   MAX_NAME);
 	for (uint32_t i = 0; i < r->nvariables; i++)
 		if (pp_bytes_eq(r->variables[i].name, new.name))
 			return PP_OK;

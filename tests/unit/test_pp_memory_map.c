@@ -142,6 +142,43 @@ test_variables_bounded(void **state)
 	assert_string_equal(err.message, "memory map has more than 256 variables");
 }
 
+static bool
+stop(void *ctx)
+{
+	return --*(int *) ctx < 0;
+}
+
+/* A long name made of dollars would be compared in full at each dollar of a long line. */
+static void
+test_variables_quadratic(void **state)
+{
+	char text[16384];
+	PpAlloc alloc = *pp_arena_allocator(arena);
+	int looks = 1;
+	PpArena *polled;
+	PpMemoryMap map;
+	PpLines lines;
+
+	for (size_t i = 0; i < sizeof(text); i += 2)
+		memcpy(text + i, "a$", 2);
+	memcpy(text + 255, "!=x\n", 4);
+	lines = pp_lines_of((const uint8_t *) text, sizeof(text));
+	assert_int_equal(pp_memory_map_read(&lines, &pp_limits_default, arena, arena, &map, &err), PP_OK);
+	/* the second look is inside the line */
+	alloc.poll = stop;
+	alloc.ctx = &looks;
+	polled = pp_arena_new(&alloc);
+	lines = pp_lines_of((const uint8_t *) text, sizeof(text));
+	assert_int_equal(pp_memory_map_read(&lines, &pp_limits_default, polled, arena, &map, &err),
+					 PP_ECANCELED);
+	pp_arena_free(polled);
+	memcpy(text + 256, "a$=x\n", 5);
+	lines = pp_lines_of((const uint8_t *) text, sizeof(text));
+	assert_int_equal(pp_memory_map_read(&lines, &pp_limits_default, arena, arena, &map, &err),
+					 PP_EMALFORMED);
+	assert_string_equal(err.message, "memory map has a variable whose name is longer than 256 bytes");
+}
+
 static void
 test_tidy(void **state)
 {
@@ -246,6 +283,7 @@ main(void)
 		TEST(test_lines),
 		TEST(test_variables),
 		TEST(test_variables_bounded),
+		TEST(test_variables_quadratic),
 		TEST(test_tidy),
 		TEST(test_assign),
 		TEST(test_repairs),
