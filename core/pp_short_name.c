@@ -112,7 +112,7 @@ cut_version(PpBytes *name, PpArena *arena, PpError *err)
 static bool
 short_go(PpBytes name, PpBytes *result)
 {
-	uint32_t dot = 0; /* the next one */
+	uint32_t dot = 0, newline = 0; /* the next ones; looked for once, not for each directory */
 	bool found = false;
 
 	for (uint32_t at = 0; at < name.len;)
@@ -129,7 +129,9 @@ short_go(PpBytes name, PpBytes *result)
 			dot = find(name, at, '.');
 		if (dot > at && dot + 1 < name.len && name.data[dot + 1] != '\n')
 		{
-			*result = part(name, at, find(name, dot + 1, '\n'));
+			if (newline <= dot)
+				newline = find(name, dot + 1, '\n');
+			*result = part(name, at, newline);
 			found = true;
 		}
 	}

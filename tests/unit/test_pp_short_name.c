@@ -115,6 +115,21 @@ test_beginnings(void **state)
 		}
 }
 
+/* Many directories before a dot and a long rest: work must follow the sum, not the product. */
+static void
+test_long(void **state)
+{
+	const uint32_t half = 8000000, len = 2 * half + 2;
+	char *name = malloc(len);
+
+	for (uint32_t i = 0; i < half; i += 2)
+		memcpy(name + i, "a/", 2);
+	memcpy(name + half, "x.", 2);
+	memset(name + half + 2, 'y', half);
+	assert_true(shortens((PpBytes){name, len}, (PpBytes){name + half, len - half}));
+	free(name);
+}
+
 int
 main(void)
 {
@@ -122,6 +137,7 @@ main(void)
 		cmocka_unit_test(test_table),
 		cmocka_unit_test(test_shapes),
 		cmocka_unit_test(test_beginnings),
+		cmocka_unit_test(test_long),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
