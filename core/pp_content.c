@@ -103,7 +103,16 @@ hash_tables(Hashes *h, const PpProfile *p, PpArena *arena)
 	return true;
 }
 
-/* Stack and labels; a label whose text is empty cannot be carried and does not count. */
+/* A label of nothing, be it a text or a number, cannot be carried and does not count. */
+static bool
+says_nothing(const PpProfile *p, const PpLabel *label)
+{
+	if (label->str != 0)
+		return pp_str(p, label->str).len == 0;
+	return label->num == 0 && pp_str(p, label->num_unit).len == 0;
+}
+
+/* Stack and labels. */
 static uint64_t
 hash_key(const Hashes *h, const PpSample *sample)
 {
@@ -118,7 +127,7 @@ hash_key(const Hashes *h, const PpSample *sample)
 	{
 		bool text = labels[i].str != 0;
 
-		if (text && pp_str(p, labels[i].str).len == 0)
+		if (says_nothing(p, &labels[i]))
 			continue;
 		hash = pp_stable_mix(hash, h->strings[labels[i].key] + text);
 		hash = pp_stable_mix(hash, text ? h->strings[labels[i].str] : (uint64_t) labels[i].num);
