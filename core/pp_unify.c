@@ -172,11 +172,21 @@ intersect_types(PpProfile **profiles, size_t n, PpArena *arena, PpError *err)
 }
 
 static PpCode
-no_such_type(const PpProfile *p, PpBytes name, PpError *err)
+no_such_type(const PpProfile *p, PpBytes name, uint32_t nth, PpError *err)
 {
 	char list[120] = "";
 	size_t used = 0;
 
+	if (nth > 0 && find_column(p, name, 0) != PP_NONE)
+		return pp_fail(err,
+					   PP_EINVALID,
+					   PP_NO_OFFSET,
+					   "sample type \"%.*s\" is named %u times, but there %s %u of it",
+					   (int) (name.len < 60 ? name.len : 60),
+					   name.data,
+					   nth + 1,
+					   nth == 1 ? "is" : "are",
+					   nth);
 	for (uint32_t t = 0; t < p->ntypes && used < sizeof(list); t++)
 	{
 		PpBytes type = type_name(p, t);
@@ -215,7 +225,7 @@ pp_profile_keep_types(const PpProfile *p, const PpBytes *names, uint32_t n, PpAr
 		for (uint32_t k = 0; k < i; k++)
 			nth += pp_bytes_eq(names[k], names[i]) != 0;
 		if ((columns[i] = find_column(p, names[i], nth)) == PP_NONE)
-			return no_such_type(p, names[i], err);
+			return no_such_type(p, names[i], nth, err);
 		same = same && columns[i] == i;
 	}
 	*out = (PpProfile *) p; /* only read by keep_columns, which replaces it */
