@@ -59,6 +59,14 @@ typedef struct PpStoredCounts
 extern const char *pp_stored_too_many(const PpStoredCounts *counts);
 
 /*
+ * How many of everything there are, from the first bytes alone: PP_STORED_FRONT of
+ * them suffice.  whole: how long the form is.  What follows is not looked at.
+ */
+#define PP_STORED_FRONT 128
+extern PpCode pp_stored_read_counts(const uint8_t *data, size_t len, size_t whole,
+									PpStoredCounts *counts, PpError *err);
+
+/*
  * Read all but the samples and locrefs of the profile, which are in *tree instead;
  * its values and labels are there.
  */

@@ -88,7 +88,7 @@ static void
 check_counts(StoredReader *r)
 {
 	const PpStoredCounts *c = &r->counts;
-	uint64_t left = (uint64_t) (r->end - r->p);
+	uint64_t left = (uint64_t) (r->end - r->p) + r->beyond;
 
 	if (c->strings == 0 || c->strings - 1 > left || c->string_bytes > left || c->types > left / 3 ||
 		c->samples > left / 2 || (uint64_t) c->samples * c->types > left || c->nodes > left ||
@@ -275,9 +275,9 @@ read_functions(StoredReader *r)
 		if (i % POLL_EVERY == 0)
 			pp_stored_poll(r);
 		last.id = ids ? last.id + pp_stored_z(&at) : (uint64_t) i + 1;
-		name = last.name + pp_stored_z(&at);
+		name = last.name + pp_stored_mixed_z(&at);
 		system_name = name + pp_stored_z(&at);
-		filename = last.filename + pp_stored_z(&at);
+		filename = last.filename + pp_stored_mixed_z(&at);
 		if (lines)
 			last.start_line = (int64_t) pp_stored_z(&at);
 		pp_stored_done(r, at);
@@ -308,8 +308,8 @@ read_lines(StoredReader *r, PpLine *lines, uint32_t n, uint32_t *last)
 	for (uint32_t i = 0; i < n; i++)
 	{
 		const uint8_t *at = pp_stored_room(r);
-		uint64_t function = before + pp_stored_z(&at);
-		uint64_t line = pp_stored_z(&at);
+		uint64_t function = before + pp_stored_mixed_z(&at);
+		uint64_t line = pp_stored_mixed_z(&at);
 
 		lines[i].column = columns ? (int64_t) pp_stored_z(&at) : 0;
 		pp_stored_done(r, at);
@@ -345,7 +345,7 @@ read_location(StoredReader *r, PpLocation *last)
 		last->mapping = (uint32_t) mapping - 1; /* 0: PP_NONE */
 	}
 	last->is_folded = head >> 1 & 1;
-	last->address += pp_stored_z(&at);
+	last->address += pp_stored_mixed_z(&at);
 	pp_stored_done(r, at);
 	last->line_off += last->nlines;
 	if (PP_UNLIKELY(head >> 2 > r->counts.lines - last->line_off))
@@ -421,6 +421,18 @@ read_form(const uint8_t *data, size_t len, PpArena *arena, PpProfile **profile, 
 		pp_stored_unfold(&r);
 	if (r.code == PP_OK)
 		*profile = r.profile;
+	return r.code;
+}
+
+PpCode
+pp_stored_read_counts(const uint8_t *data, size_t len, size_t whole, PpStoredCounts *counts,
+					  PpError *err)
+{
+	StoredReader r = {.p = data, .end = data + len, .len = len, .err = err};
+
+	r.beyond = whole > len ? whole - len : 0;
+	read_front(&r);
+	*counts = r.counts;
 	return r.code;
 }
 

@@ -95,7 +95,7 @@ read_nodes(StoredReader *r, uint32_t parent, uint32_t n, uint64_t *last)
 	{
 		const uint8_t *at = pp_stored_room(r);
 
-		location += pp_stored_z(&at);
+		location += pp_stored_mixed_z(&at);
 		pp_stored_done(r, at);
 		if (PP_UNLIKELY(location >= nlocations))
 		{
@@ -115,7 +115,7 @@ read_values(StoredReader *r, int64_t *values)
 	for (uint32_t i = 0; i < r->counts.types; i++)
 	{
 		const uint8_t *at = pp_stored_room(r);
-		int64_t value = (int64_t) pp_stored_z(&at);
+		int64_t value = (int64_t) pp_stored_mixed_z(&at);
 
 		pp_stored_done(r, at);
 		if (PP_UNLIKELY(__builtin_mul_overflow(value, (int64_t) r->scales[i], &values[i])))
@@ -129,7 +129,7 @@ read_sample(StoredReader *r, PpStoredSample *sample, uint32_t labels, uint64_t *
 {
 	PpStoredTree *tree = r->tree;
 	const uint8_t *at = pp_stored_room(r);
-	uint64_t head = pp_stored_u(&at), back = pp_stored_u(&at), set = labels;
+	uint64_t head = pp_stored_u(&at), back = pp_stored_mixed(&at), set = labels;
 
 	if (head & 1)
 		set = pp_stored_u(&at);

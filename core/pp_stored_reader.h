@@ -19,7 +19,8 @@ typedef struct StoredReader
 {
 	const uint8_t *p, *end;
 	size_t len;
-	bool at_tail; /* p and end point into tail */
+	uint64_t beyond; /* bytes of the form behind those that are here */
+	bool at_tail;	 /* p and end point into tail */
 	uint8_t flags;
 	PpCode code;
 	PpError *err;
@@ -90,6 +91,25 @@ static inline uint64_t
 pp_stored_z(const uint8_t **p)
 {
 	return (uint64_t) pp_unzigzag(pp_stored_u(p));
+}
+
+/* The same of a number whose length cannot be foreseen: no branch on whether it is 1 or 2. */
+static inline uint64_t
+pp_stored_mixed(const uint8_t **p)
+{
+	const uint8_t *at = *p;
+	uint64_t first = at[0], second = at[1], more = first >> 7;
+
+	if (PP_UNLIKELY((first & second) >= 0x80))
+		return pp_stored_u(p);
+	*p = at + 1 + more;
+	return (first & 0x7f) | (second << 7 & (0 - more));
+}
+
+static inline uint64_t
+pp_stored_mixed_z(const uint8_t **p)
+{
+	return (uint64_t) pp_unzigzag(pp_stored_mixed(p));
 }
 
 /* One number by itself. */

@@ -4,6 +4,7 @@
  */
 #include "postgres.h"
 
+#include "access/detoast.h"
 #include "catalog/pg_type.h"
 #include "datatype/timestamp.h"
 #include "pgtime.h"
@@ -11,6 +12,7 @@
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 
+#include "core/pp_stored.h"
 #include "core_glue.h"
 #include "pprof.h"
 #include "profile_values.h"
@@ -190,28 +192,46 @@ pprof_comments(PG_FUNCTION_ARGS)
 
 /* --- sizes --- */
 
+/* They stand in front: the rest of a profile that is stored in pieces stays where it is. */
+static PpStoredCounts
+counts_of(Datum datum)
+{
+	Size whole = toast_raw_datum_size(datum) - VARHDRSZ;
+	struct varlena *front = PG_DETOAST_DATUM_SLICE(datum, 0, PP_STORED_FRONT);
+	PpStoredCounts counts;
+	PpError err;
+
+	CORE_CHECK(pp_stored_read_counts((const uint8_t *) VARDATA_ANY(front),
+									 VARSIZE_ANY_EXHDR(front),
+									 whole,
+									 &counts,
+									 &err),
+			   &err);
+	return counts;
+}
+
 Datum
 pprof_num_samples(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_INT32((int32) PROFILE_ARGUMENT()->nsamples);
+	PG_RETURN_INT32((int32) counts_of(PG_GETARG_DATUM(0)).samples);
 }
 
 Datum
 pprof_num_locations(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_INT32((int32) PROFILE_ARGUMENT()->nlocations);
+	PG_RETURN_INT32((int32) counts_of(PG_GETARG_DATUM(0)).locations);
 }
 
 Datum
 pprof_num_functions(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_INT32((int32) PROFILE_ARGUMENT()->nfunctions);
+	PG_RETURN_INT32((int32) counts_of(PG_GETARG_DATUM(0)).functions);
 }
 
 Datum
 pprof_num_mappings(PG_FUNCTION_ARGS)
 {
-	PG_RETURN_INT32((int32) PROFILE_ARGUMENT()->nmappings);
+	PG_RETURN_INT32((int32) counts_of(PG_GETARG_DATUM(0)).mappings);
 }
 
 /* In frames: inlined ones count, and so does a location without lines. */

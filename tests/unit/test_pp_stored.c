@@ -2,6 +2,7 @@
  * test_pp_stored.c
  *		The stored form: round trips, exact bytes, and damaged bytes.
  */
+#include "core/pp_stored.h"
 #include "pp_test.h"
 
 static PpArena *arena;
@@ -48,11 +49,33 @@ restored(Bytes b)
 	return p;
 }
 
+/* What the first bytes alone say. */
+static void
+assert_counts(const PpProfile *p, Bytes b)
+{
+	size_t front = b.len < PP_STORED_FRONT ? b.len : PP_STORED_FRONT;
+	uint8_t *bytes = (uint8_t *) pp_arena_copy(arena, b.data, front);
+	PpStoredCounts counts;
+
+	assert_int_equal(pp_stored_read_counts(bytes, front, b.len, &counts, &err), PP_OK);
+	assert_int_equal(counts.samples, p->nsamples);
+	assert_int_equal(counts.locations, p->nlocations);
+	assert_int_equal(counts.functions, p->nfunctions);
+	assert_int_equal(counts.mappings, p->nmappings);
+	/* some count is that of bytes, which are not all there then */
+	if (p->nstrings > 1 && front < b.len)
+		assert_int_equal(pp_stored_read_counts(bytes, 16, 16, &counts, &err), PP_EMALFORMED);
+	for (size_t cut = 0; cut < 12; cut++)
+		assert_int_equal(pp_stored_read_counts(bytes, cut, b.len, &counts, &err), PP_EMALFORMED);
+}
+
 static void
 assert_round_trip(const PpProfile *p)
 {
 	Bytes first = stored(p), second;
 	PpProfile *q = restored(first);
+
+	assert_counts(p, first);
 
 	assert_same_profile(p, q);
 	assert_int_equal(p->nstrings, q->nstrings);
