@@ -164,6 +164,21 @@ map_location(PpMerge *m, const PpProfile *p, uint32_t index, MergeLocation *loc,
 	return true;
 }
 
+/* Lines behind the first, with columns that would not change those here. */
+static inline bool
+has_lines(const PpMerge *m, const PpProfile *p, const MergeLocation *loc, uint32_t index)
+{
+	const PpLine *ours = m->lines + loc->line_off;
+	const PpLine *theirs = p->lines + p->locations[index].line_off;
+	const uint32_t *functions = m->function_memo.ids;
+
+	for (uint32_t i = 0; i < loc->nlines && loc->nlines > 1; i++)
+		if (ours[i].function != functions[theirs[i].function] || ours[i].line != theirs[i].line ||
+			ours[i].column != theirs[i].column)
+			return false;
+	return true;
+}
+
 static bool
 find_locations(PpMerge *m, const PpProfile *p, Batch *batch, const MergeLocation *wanted)
 {
@@ -181,9 +196,8 @@ find_locations(PpMerge *m, const PpProfile *p, Batch *batch, const MergeLocation
 	{
 		uint32_t index = batch->index[i], found = batch->found[i];
 
-		/* more lines than one: their columns may be needed, too */
-		if (PP_LIKELY(found != PP_NONE && wanted[i].nlines <= 1 &&
-					  merge_same_location(&m->locations[found], &wanted[i])))
+		if (PP_LIKELY(found != PP_NONE && merge_same_location(&m->locations[found], &wanted[i]) &&
+					  has_lines(m, p, &m->locations[found], index)))
 			memo[index] = found;
 		else if (merge_location(m, p, index) == PP_NONE)
 			return false;

@@ -23,7 +23,6 @@
  */
 #include "core/pp_codec.h"
 #include "core/pp_merge_state.h"
-#include "core/pp_sort.h"
 #include "core/pp_stored.h"
 
 typedef struct Plan
@@ -316,23 +315,18 @@ cmp_lines(const Plan *plan, const PpLine *x, const PpLine *y, uint32_t n)
 	return 0;
 }
 
+/* Of one address of a mapping. */
 static int
 cmp_locations(const void *ctx, uint32_t a, uint32_t b)
 {
-	const Plan *plan = ctx;
-	const PpMerge *m = plan->m;
+	const PpMerge *m = ((const Plan *) ctx)->m;
 	const MergeLocation *x = &m->locations[a], *y = &m->locations[b];
 
-	if (x->mapping != y->mapping)
-		return cmp_u64(x->mapping == PP_NONE ? 0 : (uint64_t) plan->mapping_rank[x->mapping] + 1,
-					   y->mapping == PP_NONE ? 0 : (uint64_t) plan->mapping_rank[y->mapping] + 1);
-	if (x->address != y->address)
-		return cmp_u64(x->address, y->address);
 	if (x->is_folded != y->is_folded)
 		return cmp_u64(x->is_folded, y->is_folded);
 	if (x->nlines != y->nlines)
 		return cmp_u64(x->nlines, y->nlines);
-	return cmp_lines(plan, m->lines + x->line_off, m->lines + y->line_off, x->nlines);
+	return cmp_lines(ctx, m->lines + x->line_off, m->lines + y->line_off, x->nlines);
 }
 
 static int
@@ -381,6 +375,23 @@ sort_ranks(Plan *plan, uint32_t *ranks, uint32_t *back, uint32_t n, PpIndexCompa
 }
 
 static PpCode
+sort_locations(Plan *plan, PpError *err)
+{
+	PpCode code = merge_order_locations(plan->m,
+										plan->mapping_rank,
+										plan->locations,
+										plan->nlocations,
+										cmp_locations,
+										plan,
+										plan->scratch,
+										err);
+
+	for (uint32_t i = 0; i < plan->nlocations && code == PP_OK; i++)
+		plan->location_rank[plan->locations[i]] = i;
+	return code;
+}
+
+static PpCode
 plan_canonical(Plan *p, PpError *err)
 {
 	const PpAlloc *alloc = p->m->alloc;
@@ -389,7 +400,7 @@ plan_canonical(Plan *p, PpError *err)
 	if ((code = sort_ranks(p, p->string_rank, p->strings, p->nstrings, cmp_strings, err)) ||
 		(code = sort_ranks(p, p->mapping_rank, p->mappings, p->nmappings, cmp_mappings, err)) ||
 		(code = sort_ranks(p, p->function_rank, p->functions, p->nfunctions, cmp_functions, err)) ||
-		(code = sort_ranks(p, p->location_rank, p->locations, p->nlocations, cmp_locations, err)) ||
+		(code = sort_locations(p, err)) ||
 		(code = sort_ranks(p, p->labels_rank, p->label_sets, p->nlabel_sets, cmp_label_sets, err)) ||
 		(code = merge_order_samples(p->m,
 									p->location_rank,

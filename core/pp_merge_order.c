@@ -1,9 +1,10 @@
 /*
  * pp_merge_order.c
- *		The canonical order of samples: by stack, compared from the root, shorter
- *		first; equal stacks by labels.
+ *		The canonical orders of locations, by mapping and address first, and of
+ *		samples: by stack, compared from the root, shorter first; equal stacks by
+ *		labels.
  *
- * That is the order in which a walk meets the nodes of the tree, parents first and
+ * The latter is the order in which a walk meets the nodes of the tree, parents first and
  * children by rank of their location.  Counting does it without comparing stacks,
  * in time that is linear in nodes and samples.
  */
@@ -168,4 +169,83 @@ merge_order_samples(const PpMerge *m, const uint32_t *location_rank, uint32_t nl
 	o.to = a;
 	sort_samples(&o, nsamples, label_rank, when);
 	return PP_OK;
+}
+
+/* --- locations --- */
+
+#define DIGITS 256
+
+typedef struct Place
+{
+	uint64_t key;
+	uint32_t index;
+} Place;
+
+/* Stably, by one byte of the keys; counts: how many have which. */
+static void
+sort_by_byte(const Place *from, Place *to, uint32_t n, uint32_t shift, uint32_t *counts)
+{
+	add_up(counts, DIGITS);
+	for (uint32_t i = 0; i < n; i++)
+		to[counts[from[i].key >> shift & (DIGITS - 1)]++] = from[i];
+}
+
+/* By keys, byte by byte; what is sorted comes back in *places, *spare is its like. */
+static void
+sort_places(Place **places, Place **spare, uint32_t n)
+{
+	for (uint32_t shift = 0; n > 0 && shift < 64; shift += 8)
+	{
+		uint32_t counts[DIGITS] = {0};
+		Place *swap = *places;
+
+		for (uint32_t i = 0; i < n; i++)
+			counts[swap[i].key >> shift & (DIGITS - 1)]++;
+		/* one for all: nothing to do */
+		if (counts[swap[0].key >> shift & (DIGITS - 1)] == n)
+			continue;
+		sort_by_byte(swap, *spare, n, shift, counts);
+		*places = *spare;
+		*spare = swap;
+	}
+}
+
+PpCode
+merge_order_locations(const PpMerge *m, const uint32_t *mapping_rank, uint32_t *locations, uint32_t n,
+					  PpIndexCompare compare, const void *ctx, PpArena *scratch, PpError *err)
+{
+	Place *places = pp_arena_array(scratch, (size_t) n + 1, sizeof(Place));
+	Place *spare = pp_arena_array(scratch, (size_t) n + 1, sizeof(Place));
+	PpCode code = PP_OK;
+
+	if (places == NULL || spare == NULL)
+		return pp_fail_nomem(err);
+	for (uint32_t i = 0; i < n; i++)
+		places[i] = (Place){m->locations[locations[i]].address, locations[i]};
+	sort_places(&places, &spare, n);
+	if (pp_poll(m->alloc))
+		return pp_fail_canceled(err);
+	for (uint32_t i = 0; i < n; i++)
+	{
+		uint32_t mapping = m->locations[places[i].index].mapping;
+
+		/* none comes first */
+		places[i].key = mapping == PP_NONE ? 0 : (uint64_t) mapping_rank[mapping] + 1;
+	}
+	sort_places(&places, &spare, n);
+	for (uint32_t i = 0; i < n; i++)
+		locations[i] = places[i].index;
+	/* those of one address by what else there is to them */
+	for (uint32_t i = 0, next; i < n && code == PP_OK; i = next)
+	{
+		const MergeLocation *first = &m->locations[locations[i]];
+
+		for (next = i + 1; next < n; next++)
+			if (m->locations[locations[next]].address != first->address ||
+				m->locations[locations[next]].mapping != first->mapping)
+				break;
+		if (next - i > 1)
+			code = pp_sort_indexes(locations + i, next - i, compare, ctx, m->alloc, err);
+	}
+	return code;
 }

@@ -12,6 +12,7 @@
 #define PP_MERGE_STATE_H
 
 #include "core/pp_merge.h"
+#include "core/pp_sort.h"
 #include "core/pp_table.h"
 
 typedef struct MergeMapping
@@ -317,6 +318,11 @@ merge_factored(const PpMerge *m, uint32_t type, int64_t value, int64_t *result)
 extern PpCode merge_order_samples(const PpMerge *m, const uint32_t *location_rank,
 								  uint32_t nlocations, const uint32_t *label_rank, uint32_t *samples,
 								  uint32_t nsamples, PpArena *scratch, PpError *err);
+
+/* Sort locations (indexes) canonically; compare is for those of one address of a mapping. */
+extern PpCode merge_order_locations(const PpMerge *m, const uint32_t *mapping_rank,
+									uint32_t *locations, uint32_t n, PpIndexCompare compare,
+									const void *ctx, PpArena *scratch, PpError *err);
 
 /* Order of mappings that does not depend on what else was merged: by key. */
 extern int merge_mapping_cmp(const PpMerge *m, uint32_t a, uint32_t b);

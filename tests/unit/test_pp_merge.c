@@ -105,6 +105,44 @@ test_associates(void **state)
 	}
 }
 
+/* By mapping, none first, then by address in it. */
+static void
+assert_locations_sorted(const PpProfile *p)
+{
+	for (uint32_t i = 1; i < p->nlocations; i++)
+	{
+		const PpLocation *a = &p->locations[i - 1], *b = &p->locations[i];
+		uint64_t start = a->mapping == PP_NONE ? 0 : p->mappings[a->mapping].start;
+
+		if (a->mapping == b->mapping)
+			assert_true(a->address - start <= b->address - start);
+		else
+			assert_true(a->mapping + 1 < b->mapping + 1);
+	}
+}
+
+/* Addresses of all lengths, so that every byte of them counts. */
+static void
+test_location_order(void **state)
+{
+	uint64_t seed = 11;
+	PpProfile *profiles[20];
+
+	for (int i = 0; i < 20; i++)
+	{
+		profiles[i] = build_random(arena, &seed);
+		for (uint32_t k = 0; k < profiles[i]->nlocations; k++)
+		{
+			PpLocation *l = &profiles[i]->locations[k];
+
+			l->address +=
+				((uint64_t) next_random(&seed, UINT32_MAX) << 32 | next_random(&seed, UINT32_MAX)) >>
+				next_random(&seed, 64);
+		}
+	}
+	assert_locations_sorted(merge_of(PP_MERGE_CANONICAL, 20, profiles));
+}
+
 /* The order of entries and their numbers do not show. */
 static void
 test_canonical_order(void **state)
@@ -690,26 +728,13 @@ int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
-		TEST(test_commutes),
-		TEST(test_associates),
-		TEST(test_canonical_order),
-		TEST(test_doubling),
-		TEST(test_compact_is_idempotent),
-		TEST(test_cancels),
-		TEST(test_stored),
-		TEST(test_finish_goes_on),
-		TEST(test_overflow),
-		TEST(test_header),
-		TEST(test_empty_labels),
-		TEST(test_mappings),
-		TEST(test_incompatible),
-		TEST(test_unify_units),
-		TEST(test_unify_types),
-		TEST(test_set_label),
-		TEST(test_diff),
-		TEST(test_normalize),
-		TEST(test_no_memory),
-		TEST(test_no_memory_stored),
+		TEST(test_commutes),		TEST(test_associates),	 TEST(test_location_order),
+		TEST(test_canonical_order), TEST(test_doubling),	 TEST(test_compact_is_idempotent),
+		TEST(test_cancels),			TEST(test_stored),		 TEST(test_finish_goes_on),
+		TEST(test_overflow),		TEST(test_header),		 TEST(test_empty_labels),
+		TEST(test_mappings),		TEST(test_incompatible), TEST(test_unify_units),
+		TEST(test_unify_types),		TEST(test_set_label),	 TEST(test_diff),
+		TEST(test_normalize),		TEST(test_no_memory),	 TEST(test_no_memory_stored),
 		TEST(test_canceled),
 	};
 
