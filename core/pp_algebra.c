@@ -10,7 +10,7 @@
 #include <math.h>
 #include <string.h>
 
-#define POLL_EVERY 65536 /* samples between two looks at poll() */
+#define POLL_EVERY 65536 /* samples or values between two looks at poll() */
 
 PpProfile *
 pp_profile_share(const PpProfile *p, PpArena *arena)
@@ -70,6 +70,8 @@ pp_profile_negate(const PpProfile *p, PpArena *arena, PpProfile **out, PpError *
 		if (p->values[i] == INT64_MIN)
 			return fail_overflow(err, "negated sample value");
 		(*out)->values[i] = -p->values[i];
+		if (i % POLL_EVERY == POLL_EVERY - 1 && pp_poll(pp_arena_allocator(arena)))
+			return pp_fail_canceled(err);
 	}
 	return PP_OK;
 }
@@ -150,8 +152,12 @@ pp_profile_divide(const PpProfile *p, double d, PpArena *arena, PpProfile **out,
 	if ((code = share_with_values(p, arena, out, err)) != PP_OK)
 		return code;
 	for (size_t i = 0; i < n; i++)
+	{
 		if (!pp_double_to_int64((double) p->values[i] * (1 / d), &(*out)->values[i]))
 			return fail_overflow(err, "divided sample value");
+		if (i % POLL_EVERY == POLL_EVERY - 1 && pp_poll(pp_arena_allocator(arena)))
+			return pp_fail_canceled(err);
+	}
 	return PP_OK;
 }
 
