@@ -13,6 +13,8 @@
 #include "profile_render.h"
 #include "rows.h"
 
+#define DEFAULT_MAX_NODES 16384 /* as the declarations in SQL say */
+
 PPROF_FUNCTION(pprof_call_tree);
 PPROF_FUNCTION(pprof_flamegraph_diff);
 PPROF_FUNCTION(pprof_flamegraph_diff_profile);
@@ -77,6 +79,7 @@ flame_request(FunctionCallInfo fcinfo, int first)
 {
 	FlameRequest request = {
 		.render = {.sample_type = pp_bytes_cstr(""), .rules = PP_RULES_PPROF},
+		.max_nodes = DEFAULT_MAX_NODES,
 	};
 
 	if (!PG_ARGISNULL(first))

@@ -76,6 +76,11 @@ SELECT position('\x66ff00c3a9'::bytea IN to_bytea('\x0a040801100212060a010112010
 -- null in, nothing out; but a panel gets a root to draw
 SELECT * FROM flamegraph(NULL::profile);
 SELECT * FROM flamegraph((SELECT merge(p) FROM profiles WHERE false), NULL, NULL, NULL);
+-- a null limit is the default, not none
+WITH many AS (SELECT from_folded(string_agg('f' || i || ' ' || i, E'\n')) AS p FROM generate_series(1, 17000) i)
+SELECT (SELECT count(*) FROM flamegraph(p, max_nodes => NULL)) = (SELECT count(*) FROM flamegraph(p)) AS same,
+       (SELECT count(*) FROM flamegraph(p, max_nodes => NULL)) < (SELECT count(*) FROM flamegraph(p, max_nodes => 0)) AS fewer
+  FROM many;
 SELECT count(*) FROM stacks(NULL::profile);
 -- refusals
 \set VERBOSITY sqlstate
