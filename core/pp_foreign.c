@@ -79,6 +79,8 @@ static const Foreign fronts[] = {
 /* What the first line holds. */
 static const Foreign marks[] = {
 	{SIGN(" profile: total "), GO_COUNT, ASK_FOR_PROTO},
+	{SIGN("] @ growth"), "the growth profile text of gperftools", CONVERTIBLE},
+	{SIGN("] @ fragmentation"), "the fragmentation profile text of gperftools", CONVERTIBLE},
 	{SIGN("\"resourceProfiles\""), "the JSON of OTLP profiles", "send profile.proto"},
 };
 
@@ -146,10 +148,11 @@ gperftools(const uint8_t *data, size_t len)
 bool
 pp_foreign_refuse(const uint8_t *data, size_t len, PpError *err)
 {
-	const Foreign *foreign = gperftools(data, len);
+	/* first what tells heap profiles from others that begin alike */
+	const Foreign *foreign = recognise(data, len);
 
 	if (foreign == NULL)
-		foreign = recognise(data, len);
+		foreign = gperftools(data, len);
 	if (foreign == NULL)
 		return false;
 	pp_fail(err, PP_EUNSUPPORTED, 0, "%s is not supported; %s", foreign->name, foreign->instead);

@@ -49,7 +49,7 @@ for my $file (@files)
 	my ($why, $too) = map { reason($_->{json}{message} // '') } $ingest, $push;
 	push @differ, "$name: '$why' '$too'" if $why ne $too;
 	# as against the same bytes cast to a profile; labels and limits of them are of the storage alone
-	my $sql = sql("SELECT pprof.validate('\\x" . unpack('H*', $bytes) . "')") =~ s/ \(at byte \d+\)$//r;
+	my $sql = sql("SELECT pprof.validate('\\x" . unpack('H*', $bytes) . "', 'pprof')") =~ s/ \(at byte \d+\)$//r;
 	push @differ, "$name: '$why' SQL: '$sql'" if $why ne $sql && $sql ne '' && $why ne 'empty profile';
 }
 cmp_ok(scalar @stored, '>', 60, 'some are stored');
