@@ -11,7 +11,8 @@
 #include <stdio.h>
 #include <string.h>
 
-#define POLL_EVERY 4096 /* nodes between two looks at poll() */
+#define POLL_EVERY 4096				  /* nodes between two looks at poll() */
+#define POLL_WORK  ((size_t) 4 << 20) /* bytes of names, likewise: a node may call very many */
 
 /* Nodes of one file and name belong to several functions: which of how many. */
 typedef struct Function
@@ -26,6 +27,7 @@ typedef struct Writer
 	PpGraph graph;
 	PpCallTree tree; /* built if the options say call_tree */
 	PpBuf *out, scratch;
+	size_t work; /* bytes of names since the last look at poll() */
 
 	/* numbers given so far to names, from 1; 0 for none */
 	PpNames objects, files, names;
@@ -159,6 +161,13 @@ write_name(Writer *w, PpNames *known, const char *field, PpBytes name, PpError *
 	uint32_t before = known->n, id;
 	PpCode code = PP_OK;
 
+	w->work += name.len + 1;
+	if (w->work > POLL_WORK)
+	{
+		w->work = 0;
+		if (pp_poll(w->out->alloc))
+			return pp_fail_canceled(err);
+	}
 	pp_buf_text(w->out, field);
 	if (name.len > 0 && (code = pp_names_intern(known, name, &id, err)) == PP_OK)
 	{

@@ -41,6 +41,7 @@ typedef struct PpGraph
 	PpNames names;
 	uint32_t nnodes, cap_nodes;
 	PpGraphNode *nodes;
+	size_t printed_bytes; /* of all nodes together */
 	PpTable node_table;
 	uint32_t nedges, cap_edges;
 	PpGraphEdge *edges;

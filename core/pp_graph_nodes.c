@@ -7,7 +7,9 @@
 #include <inttypes.h>
 #include <string.h>
 
-#define POLL_EVERY 4096 /* samples between two looks at poll() */
+#define POLL_EVERY	4096				/* samples between two looks at poll() */
+#define POLL_BYTES	((size_t) 16 << 20) /* of printed names, likewise */
+#define PRINTED_MAX ((size_t) 512 << 20)
 
 /* a//b/./../c -> a/c, by text alone; "." for nothing. */
 static PpBytes
@@ -135,6 +137,13 @@ print_name(PpGraph *g, PpGraphNode *node, PpError *err)
 	else
 		pp_buf_text(&text, "<unknown>");
 	code = pp_buf_check(&text, err);
+	/* nodes of one long name differ by line or address: a copy of it for each adds up */
+	if (code == PP_OK && (g->printed_bytes += text.len) > PRINTED_MAX)
+		code = pp_fail_limit(err,
+							 PP_NO_OFFSET,
+							 NULL,
+							 (int64_t) PRINTED_MAX,
+							 "names of the graph's nodes are longer than 512 MB together");
 	if (code == PP_OK)
 	{
 		node->printed = (PpBytes){pp_arena_copy(arena, text.data, text.len), (uint32_t) text.len};
@@ -234,7 +243,7 @@ make_nodes(PpGraph *g, PpError *err)
 	PpArena *arena = g->report->arena;
 	const PpProfile *p = g->report->p;
 	FunctionIds *ids = pp_arena_array(arena, p->nfunctions, sizeof(*ids));
-	size_t total = 0;
+	size_t total = 0, polled = 0;
 	uint32_t n = 0;
 	PpCode code;
 
@@ -261,8 +270,12 @@ make_nodes(PpGraph *g, PpError *err)
 									 &g->location_nodes[n++],
 									 err)) != PP_OK)
 				return code;
-		if (i % POLL_EVERY == POLL_EVERY - 1 && pp_poll(pp_arena_allocator(arena)))
-			return pp_fail_canceled(err);
+		if (i % POLL_EVERY == POLL_EVERY - 1 || g->printed_bytes - polled > POLL_BYTES)
+		{
+			polled = g->printed_bytes;
+			if (pp_poll(pp_arena_allocator(arena)))
+				return pp_fail_canceled(err);
+		}
 	}
 	g->first_node[p->nlocations] = n;
 	return PP_OK;

@@ -7,6 +7,7 @@
 
 #include "common/int.h"
 #include "mb/pg_wchar.h"
+#include "miscadmin.h"
 #include "utils/builtins.h"
 #include "utils/timestamp.h"
 #include "utils/varlena.h"
@@ -482,16 +483,6 @@ list_types(Incoming *in, IncomingSeries *out, const PpSplitSeries *series, const
 	{
 		IncomingType *type = &out->types[out->ntypes];
 
-		/* a second column of the same type would have the same key */
-		for (uint32 i = 0; i < column; i++)
-			if (pp_bytes_eq(ids[i], ids[column]))
-			{
-				incoming_fail(in,
-							  ERRCODE_INVALID_BINARY_REPRESENTATION,
-							  "malformed_profile",
-							  "sample type occurs twice");
-				return false;
-			}
 		if (!type_total(in, series, column, &type->total))
 			return false;
 		if (type->total == 0 || column == count)
@@ -505,6 +496,23 @@ list_types(Incoming *in, IncomingSeries *out, const PpSplitSeries *series, const
 	return true;
 }
 
+/* A second column of the same type would have the same key. */
+static bool
+types_differ(Incoming *in, const PpBytes *ids)
+{
+	for (uint32 column = 1; column < in->profile->ntypes; column++)
+		for (uint32 i = 0; i < column; i++)
+			if (pp_bytes_eq(ids[i], ids[column]))
+			{
+				incoming_fail(in,
+							  ERRCODE_INVALID_BINARY_REPRESENTATION,
+							  "malformed_profile",
+							  "sample type occurs twice");
+				return false;
+			}
+	return true;
+}
+
 static bool
 list_series(Incoming *in, PpBytes name, PpArena *arena)
 {
@@ -514,13 +522,18 @@ list_series(Incoming *in, PpBytes name, PpArena *arena)
 
 	for (uint32 i = 0; i < p->ntypes; i++)
 		ids[i] = type_id(p, i, name, arena);
+	if (in->split.nseries > 0 && !types_differ(in, ids))
+		return false;
 	if (!is_counted(in, &count, &main))
 		count = PP_NONE;
 	in->series = palloc0(sizeof(IncomingSeries) * Max(in->split.nseries, 1));
 	for (uint32 i = 0; i < in->split.nseries; i++)
+	{
+		CHECK_FOR_INTERRUPTS();
 		if (!check_labels(in, &in->split.series[i].labels, name, arena) ||
 			!list_types(in, &in->series[i], &in->split.series[i], ids, count, main))
 			return false;
+	}
 	return true;
 }
 

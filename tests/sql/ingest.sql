@@ -188,3 +188,5 @@ SELECT * FROM pprof.check();
 DROP FUNCTION timeless();
 DROP TABLE bodies;
 TRUNCATE pprof.services, pprof.service_types, pprof.series, pprof.series_days, pprof.label_days, pprof.dictionaries, pprof.chunks, pprof.raw, pprof.pushes;
+-- two columns of one type would be one row
+SELECT pprof.ingest('\x0a04080110020a040801100212041202010232003203637075320b6e616e6f7365636f6e6473', '{"service_name": "twice", "__name__": "process_cpu"}', now());

@@ -394,6 +394,55 @@ test_canceled(void **state)
 	assert_int_equal(metered(&alloc, p, &options), PP_ECANCELED);
 }
 
+/* n addresses in one function with a name of this length, called by one more; polls are counted. */
+static PpCode
+long_names(uint32_t n, size_t len, int64_t *polls)
+{
+	PpProfile *p = build_empty(arena);
+	PpReportOptions options = pp_report_defaults();
+	Meter meter = {INT64_MAX, INT64_MAX};
+	PpAlloc alloc = {meter_alloc, meter_resize, meter_release, meter_poll, &meter};
+	PpArena *results = pp_arena_new(&alloc);
+	char *name = malloc(len + 1);
+	uint32_t root;
+	PpBuf out;
+	PpCode code;
+	PpError err;
+
+	memset(name, 'n', len);
+	name[len] = '\0';
+	build_type(p, "cpu", "nanoseconds");
+	root = build_location(p, PP_NONE, 1, "root", 1);
+	for (uint32_t i = 0; i < n; i++)
+	{
+		uint32_t leaf = build_location(p, PP_NONE, 2 + i, i == 0 ? name : "", 1);
+
+		p->lines[p->locations[leaf].line_off].function =
+			p->lines[p->locations[root + 1].line_off].function;
+		build_sample(p, (uint32_t[]){leaf, root, PP_NONE}, (int64_t[]){1});
+	}
+	pp_buf_init(&out, &alloc);
+	code = pp_callgrind_text(p, &options, &search, results, &out, &err);
+	pp_buf_free(&out);
+	pp_arena_free(results);
+	free(name);
+	*polls = INT64_MAX - meter.polls_left;
+	return code;
+}
+
+/* One long name shared by many nodes: bounded in memory, and by bytes between two polls. */
+static void
+test_long_names(void **state)
+{
+	int64_t few, many;
+
+	assert_int_equal(long_names(40, 10, &few), PP_OK);
+	assert_int_equal(long_names(40, 1 << 20, &many), PP_OK);
+	/* 40 MB of printed names, and as much looked up again for calls */
+	assert_true(many >= few + 2 + 8);
+	assert_int_equal(long_names(500, 1200 << 10, &many), PP_ELIMIT);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, start_test, end_test)
 
 int
@@ -411,6 +460,7 @@ main(void)
 		TEST(test_label_frames),
 		TEST(test_no_memory),
 		TEST(test_canceled),
+		TEST(test_long_names),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
