@@ -11,6 +11,7 @@
 #include "core/pp_algebra.h"
 #include "core/pp_codec.h"
 #include "core/pp_merge.h"
+#include "meter.h"
 
 #define ROUNDS 300
 
@@ -611,42 +612,6 @@ test_normalize(void **state)
 }
 
 /* --- memory and interruption --- */
-
-typedef struct Meter
-{
-	int64_t left; /* allocations until there is no memory */
-	int64_t polls_left;
-} Meter;
-
-static void *
-meter_alloc(void *ctx, size_t size)
-{
-	Meter *meter = ctx;
-
-	return meter->left-- > 0 ? malloc(size) : NULL;
-}
-
-static void *
-meter_resize(void *ctx, void *ptr, size_t size)
-{
-	Meter *meter = ctx;
-
-	return meter->left-- > 0 ? realloc(ptr, size) : NULL;
-}
-
-static void
-meter_release(void *ctx, void *ptr)
-{
-	free(ptr);
-}
-
-static bool
-meter_poll(void *ctx)
-{
-	Meter *meter = ctx;
-
-	return meter->polls_left-- <= 0;
-}
 
 static PpCode
 metered_merge(const PpAlloc *alloc, PpProfile *const *profiles, int n)

@@ -5,6 +5,8 @@
  */
 #include "render_test.h"
 
+#include "meter.h"
+
 static void
 test_column(void **state)
 {
@@ -86,42 +88,6 @@ test_drop_negative(void **state)
 	for (uint32_t i = 0; i < tree->n; i++)
 		assert_true(tree->self[i] == 0 || tree->self[i] == 5);
 	pp_tree_free(tree);
-}
-
-typedef struct Meter
-{
-	int64_t left; /* allocations until there is no memory */
-	int64_t polls_left;
-} Meter;
-
-static void *
-meter_alloc(void *ctx, size_t size)
-{
-	Meter *meter = ctx;
-
-	return meter->left-- > 0 ? malloc(size) : NULL;
-}
-
-static void *
-meter_resize(void *ctx, void *ptr, size_t size)
-{
-	Meter *meter = ctx;
-
-	return meter->left-- > 0 ? realloc(ptr, size) : NULL;
-}
-
-static void
-meter_release(void *ctx, void *ptr)
-{
-	free(ptr);
-}
-
-static bool
-meter_poll(void *ctx)
-{
-	Meter *meter = ctx;
-
-	return meter->polls_left-- <= 0;
 }
 
 /* Draw the sides of a difference. */

@@ -7,6 +7,7 @@
 
 #include "core/pp_algebra.h"
 #include "core/pp_report.h"
+#include "meter.h"
 #include "pp_search_pcre2.h"
 
 static PpArena *arena; /* of one test */
@@ -295,42 +296,6 @@ test_label_frames(void **state)
 
 		assert_text(pp_str(out, out->functions[out->lines[loc->line_off].function].name), names[i]);
 	}
-}
-
-typedef struct Meter
-{
-	int64_t left; /* allocations until there is no memory */
-	int64_t polls_left;
-} Meter;
-
-static void *
-meter_alloc(void *ctx, size_t size)
-{
-	Meter *meter = ctx;
-
-	return meter->left-- > 0 ? malloc(size) : NULL;
-}
-
-static void *
-meter_resize(void *ctx, void *ptr, size_t size)
-{
-	Meter *meter = ctx;
-
-	return meter->left-- > 0 ? realloc(ptr, size) : NULL;
-}
-
-static void
-meter_release(void *ctx, void *ptr)
-{
-	free(ptr);
-}
-
-static bool
-meter_poll(void *ctx)
-{
-	Meter *meter = ctx;
-
-	return meter->polls_left-- <= 0;
 }
 
 static PpCode
