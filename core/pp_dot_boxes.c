@@ -198,7 +198,7 @@ group_numbers(const Writer *w, Shown **shown, uint32_t *n, PpError *err)
 /* "N4" of a node, "N4_0" of one of its boxes */
 typedef struct Id
 {
-	char text[32];
+	char text[48];
 } Id;
 
 /* One box, and its edge from what it hangs on. */
