@@ -126,7 +126,7 @@ is(sql('SELECT count(*) FROM pprof.check()'), 0, 'what is stored is sound');
 
 my $session = $node->background_psql('postgres');
 my $session_pid = $session->query('SELECT pg_backend_pid()');
-my ($bridge_pid) = map { /^(\d+)/ } grep { / --listen 127\.0\.0\.1:$bridge_port/ } split /\n/, qx{ps -eo pid,args};
+my ($bridge_pid) = map { /^\s*(\d+)/ } grep { / --listen 127\.0\.0\.1:$bridge_port/ } split /\n/, qx{ps -eo pid,args};
 kill 'KILL', $bridge_pid;
 is(http('--fail', '--retry-all-errors', "http://127.0.0.1:$bridge_port/ready"), "ready\n", 'the bridge is back');
 my $scraper_pid = sql("SELECT pid FROM pg_stat_activity WHERE backend_type = 'pprof scraper'");
