@@ -93,15 +93,6 @@ type_text(const PpRender *render, char *text, size_t room)
 			 unit.data);
 }
 
-/* The name without one final s, as merging compares them. */
-static PpBytes
-singular(PpBytes name)
-{
-	if (name.len > 0 && name.data[name.len - 1] == 's')
-		name.len--;
-	return name;
-}
-
 /* The column in another unit, one of which is 1/ratio of what it is in. */
 static PpCode
 bring_to_unit(PpRender *render, PpBytes unit, int64_t ratio, PpArena *arena, PpError *err)
@@ -140,7 +131,8 @@ pp_render_meet(PpRender *base, PpRender *comparison, PpArena *arena, PpError *er
 	char left[84], right[84];
 	int64_t ratio;
 
-	if (pp_bytes_eq(singular(pp_str(base->p, a->type)), singular(pp_str(comparison->p, b->type))))
+	if (pp_bytes_eq(pp_type_singular(pp_str(base->p, a->type)),
+					pp_type_singular(pp_str(comparison->p, b->type))))
 	{
 		if (pp_bytes_eq(base_unit, unit))
 			return PP_OK;

@@ -45,4 +45,13 @@ extern void pp_measure_percentage_of(char text[PP_PERCENTAGE_SIZE], double v, do
 /* Truncation towards zero; false for NaN and what int64 cannot hold. */
 extern bool pp_double_to_int64(double x, int64_t *result);
 
+/* The name of a type without one final s: the tool takes both as the same. */
+static inline PpBytes
+pp_type_singular(PpBytes name)
+{
+	if (name.len > 0 && name.data[name.len - 1] == 's')
+		name.len--;
+	return name;
+}
+
 #endif

@@ -39,15 +39,6 @@ our_unit(const PpMerge *m, PpValueType type)
 	return m->strings[type.unit];
 }
 
-/* The name without one final s: the tool takes both as the same. */
-static PpBytes
-singular(PpBytes name)
-{
-	if (name.len > 0 && name.data[name.len - 1] == 's')
-		name.len--;
-	return name;
-}
-
 static bool
 agree(const PpMerge *m, PpValueType ours, const PpProfile *p, PpValueType theirs, Agreement *a)
 {
@@ -58,7 +49,7 @@ agree(const PpMerge *m, PpValueType ours, const PpProfile *p, PpValueType theirs
 	*a = (Agreement){1, 1, pp_bytes_cmp(other_name, name) < 0, false};
 	if (m->mode == PP_MERGE_ORDERED)
 		return cmp == 0 && pp_bytes_eq(name, other_name);
-	if (!pp_bytes_eq(singular(name), singular(other_name)))
+	if (!pp_bytes_eq(pp_type_singular(name), pp_type_singular(other_name)))
 		return false;
 	if (cmp == 0)
 		return true;
@@ -262,7 +253,7 @@ merge_agree(PpMerge *m, const PpProfile *p, PpError *err)
 int
 merge_name_cmp(PpBytes a, PpBytes b)
 {
-	int cmp = pp_bytes_cmp(singular(a), singular(b));
+	int cmp = pp_bytes_cmp(pp_type_singular(a), pp_type_singular(b));
 
 	return cmp != 0 ? cmp : pp_bytes_cmp(a, b);
 }
@@ -279,7 +270,7 @@ merge_default_type(const PpMerge *m)
 	{
 		if (pp_bytes_eq(our_name(m, m->types[t]), name))
 			return m->default_sample_type;
-		if (pp_bytes_eq(singular(our_name(m, m->types[t])), singular(name)))
+		if (pp_bytes_eq(pp_type_singular(our_name(m, m->types[t])), pp_type_singular(name)))
 			other = m->types[t].type;
 	}
 	return other;

@@ -234,17 +234,6 @@ pp_profile_keep_types(const PpProfile *p, const PpBytes *names, uint32_t n, PpAr
 	return keep_columns(out, columns, n, arena, err);
 }
 
-/* Names without one final s. */
-static bool
-names_agree(PpBytes a, PpBytes b)
-{
-	if (a.len > 0 && a.data[a.len - 1] == 's')
-		a.len--;
-	if (b.len > 0 && b.data[b.len - 1] == 's')
-		b.len--;
-	return pp_bytes_eq(a, b);
-}
-
 /* Is one `unit` less than one `than`? */
 static bool
 is_finer(PpBytes unit, PpBytes than)
@@ -273,7 +262,7 @@ common_unit(PpProfile **profiles, size_t n, uint32_t t, PpBytes *unit, PpError *
 		PpBytes other_type = pp_str(profiles[k], value_type(profiles[k], t).type);
 		PpBytes other_unit = pp_str(profiles[k], value_type(profiles[k], t).unit);
 
-		if (!names_agree(type, other_type) ||
+		if (!pp_bytes_eq(pp_type_singular(type), pp_type_singular(other_type)) ||
 			(!pp_bytes_eq(*unit, other_unit) && !pp_measure_same_family(*unit, other_unit)))
 			return pp_fail(err,
 						   PP_EINCOMPATIBLE,
